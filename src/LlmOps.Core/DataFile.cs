@@ -1,0 +1,31 @@
+using System.Reflection;
+using System.Text.Json;
+
+namespace LlmOps.Core;
+
+/// <summary>The data files embedded in this assembly.</summary>
+internal static class DataFile
+{
+    /// <summary>Parses an embedded JSON file. It is the project's own, so a fault in it is a defect, not bad input.</summary>
+    public static JsonDocument Open(string name)
+    {
+        using Stream stream = Assembly.GetExecutingAssembly().GetManifestResourceStream(name)
+            ?? throw new InvalidOperationException($"The data file {name} is not embedded.");
+        return JsonDocument.Parse(stream);
+    }
+
+    public static string? OptionalText(this JsonElement element, string name) =>
+        element.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.String
+            ? value.GetString()
+            : null;
+
+    public static double? OptionalNumber(this JsonElement element, string name) =>
+        element.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.Number
+            ? value.GetDouble()
+            : null;
+
+    public static string[] Texts(this JsonElement element, string name) =>
+        element.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.Array
+            ? [.. value.EnumerateArray().Select(item => item.GetString()!)]
+            : [];
+}

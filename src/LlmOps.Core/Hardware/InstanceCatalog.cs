@@ -1,0 +1,59 @@
+using System.Globalization;
+using System.Text.Json;
+
+namespace LlmOps.Core.Hardware;
+
+/// <summary>Cloud machines with GPUs, one entry for each region that a price is known for.</summary>
+public static class InstanceCatalog
+{
+    private static readonly Lazy<IReadOnlyList<GpuInstance>> s_all = new(Read);
+
+    public static IReadOnlyList<GpuInstance> All => s_all.Value;
+
+    /// <summary>Names of all instances, each once.</summary>
+    public static IEnumerable<string> Names => All.Select(i => i.Name).Distinct(StringComparer.OrdinalIgnoreCase);
+
+    public static IEnumerable<string> Providers => All.Select(i => i.Provider).Distinct(StringComparer.OrdinalIgnoreCase);
+
+    public static IEnumerable<string> Regions => All.Select(i => i.Region).Distinct(StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>
+    /// Of each machine the cheapest region only, so that a ranking compares machines and not postal addresses.
+    /// </summary>
+    public static IEnumerable<GpuInstance> CheapestRegions(IEnumerable<GpuInstance> instances) =>
+        instances.GroupBy(i => (i.Provider, i.Name)).Select(
+            group => group.OrderBy(i => i.UsdPerHour).ThenBy(i => i.Region, StringComparer.Ordinal).First());
+
+    private static IReadOnlyList<GpuInstance> Read()
+    {
+        using JsonDocument document = DataFile.Open("instances.json");
+        JsonElement sources = document.RootElement.GetProperty("sources");
+        List<GpuInstance> instances = [];
+        foreach (JsonElement row in document.RootElement.GetProperty("instances").EnumerateArray())
+        {
+            foreach (JsonElement price in row.GetProperty("prices").EnumerateArray())
+            {
+                string source = price.GetProperty("source").GetString()!;
+                instances.Add(new GpuInstance
+                {
+                    Provider = row.GetProperty("provider").GetString()!,
+                    Name = row.GetProperty("name").GetString()!,
+                    Region = price.GetProperty("region").GetString()!,
+                    Gpu = GpuCatalog.Get(row.GetProperty("gpu").GetString()!),
+                    GpuCount = row.GetProperty("gpuCount").GetInt32(),
+                    VcpuCount = row.OptionalNumber("vcpuCount"),
+                    MemoryGiB = row.OptionalNumber("memoryGiB"),
+                    UsdPerHour = price.GetProperty("usdPerHour").GetDouble(),
+                    SpotUsdPerHour = price.OptionalNumber("spotUsdPerHour"),
+                    ReservedUsdPerHour = price.OptionalNumber("reservedUsdPerHour"),
+                    PriceDate = price.OptionalText("date") is { } date
+                        ? DateOnly.ParseExact(date, "yyyy-MM-dd", CultureInfo.InvariantCulture)
+                        : null,
+                    PriceSource = sources.TryGetProperty(source, out JsonElement where) ? where.GetString()! : source,
+                });
+            }
+        }
+
+        return instances;
+    }
+}

@@ -1,0 +1,132 @@
+using LlmOps.Core.Models;
+
+namespace LlmOps.Core.Memory;
+
+/// <summary>Size of a KV cache, and what a GPU has room for. Figures are over all ranks of one copy of the model.</summary>
+public sealed class KvCacheMeasurement
+{
+    internal KvCacheMeasurement()
+    {
+    }
+
+    public required string ModelName { get; init; }
+
+    public required Engine Engine { get; init; }
+
+    public required string Quantization { get; init; }
+
+    public required string KvCacheDataType { get; init; }
+
+    public required long BatchSize { get; init; }
+
+    public required long SequenceLength { get; init; }
+
+    public required int TensorParallelSize { get; init; }
+
+    public required int PipelineParallelSize { get; init; }
+
+    /// <summary>
+    /// Bytes that one more token of context adds over all layers and ranks, windows aside. More ranks than KV heads each
+    /// hold a copy of one, and it is counted.
+    /// </summary>
+    public required long BytesPerToken { get; init; }
+
+    /// <summary>Bytes of one sequence of <see cref="SequenceLength"/> tokens; windowed layers keep their window only.</summary>
+    public required long BytesPerSequence { get; init; }
+
+    public required long TotalBytes { get; init; }
+
+    public double PerSequenceGiB => Units.ToGiB(BytesPerSequence);
+
+    public double TotalGiB => Units.ToGiB(TotalBytes);
+
+    /// <summary>Tokens of a block; null where the engine has none.</summary>
+    public int? BlockSize { get; init; }
+
+    /// <summary>Blocks that the sequences take together; null where the engine has none.</summary>
+    public long? BlockCount { get; init; }
+
+    public string? Gpu { get; init; }
+
+    /// <summary>
+    /// What is left for the cache on all ranks: memory times utilization, less weights, activations and non-torch memory;
+    /// 0 where those alone do not fit. Null without a GPU.
+    /// </summary>
+    public double? PoolGiB { get; init; }
+
+    /// <summary>Tokens that the pool holds; in whole blocks where the engine has them.</summary>
+    public long? TokenCapacity { get; init; }
+
+    public long? BlockCapacity { get; init; }
+
+    /// <summary>Sequences of <see cref="SequenceLength"/> tokens that the pool holds at once.</summary>
+    public long? SequenceCapacity { get; init; }
+
+    /// <summary>Whether the sequences fit the pool; null without a GPU.</summary>
+    public bool? Fits => SequenceCapacity is { } capacity ? capacity >= BatchSize : null;
+}
+
+/// <summary>Measures KV caches.</summary>
+public static class KvCacheCalculator
+{
+    /// <exception cref="LlmOpsException">The request is out of bounds or contradicts itself.</exception>
+    public static KvCacheMeasurement Measure(in MemoryRequest request)
+    {
+        request.Validate();
+        if (request.Training)
+        {
+            throw new LlmOpsException("TrainingNotSupported", ErrorKind.NotSupported,
+                "Training has no KV cache.", request.Engine);
+        }
+
+        LlmModel model = request.Model;
+        bool paged = request.Engine == Engine.vLLM;
+        long blocksPerSequence = (request.SequenceLength + VllmMemory.BlockSize - 1) / VllmMemory.BlockSize;
+        int ranks = request.Parallelism.Tensor;
+        double bytesPerToken = 0, bytesPerSequence = 0;
+        double pool = 0;
+        double tokens = double.MaxValue, sequences = double.MaxValue;
+        foreach (PipelineStage stage in model.Stages(request.Parallelism.Pipeline))
+        {
+            bytesPerToken += ranks * KvCacheMemory.BytesPerToken(stage, request);
+            bytesPerSequence += ranks * KvCacheMemory.BytesPerSequence(stage, request, request.SequenceLength);
+            if (request.Gpu is { } gpu)
+            {
+                MemoryBreakdown fixedPart = MemoryEstimator.ComputeStage(request with { BatchSize = 1 }, stage);
+                double free = Math.Max(0, (gpu.MemoryGiB * Units.BytesPerGiB * request.EffectiveUtilization)
+                    - fixedPart.ModelWeights - fixedPart.Activations - fixedPart.CompilationOverhead);
+                pool += ranks * free;
+                double tokenBytes = paged
+                    ? KvCacheMemory.PagedBytesPerToken(stage, request)
+                    : KvCacheMemory.BytesPerToken(stage, request);
+                tokens = Math.Min(tokens, free / tokenBytes);
+                sequences = Math.Min(sequences, free / KvCacheMemory.BytesPerSequence(
+                    stage, request, paged ? blocksPerSequence * VllmMemory.BlockSize : request.SequenceLength));
+            }
+        }
+
+        bool measured = request.Gpu is not null;
+        long blocks = measured && paged ? (long)(tokens / VllmMemory.BlockSize) : 0;
+        return new KvCacheMeasurement
+        {
+            ModelName = model.Name,
+            Engine = request.Engine,
+            Quantization = request.EffectiveQuantization.Name,
+            KvCacheDataType = request.KvCacheDataType.ToString(),
+            BatchSize = request.BatchSize,
+            SequenceLength = request.SequenceLength,
+            TensorParallelSize = request.Parallelism.Tensor,
+            PipelineParallelSize = request.Parallelism.Pipeline,
+            BytesPerToken = (long)Math.Ceiling(bytesPerToken),
+            BytesPerSequence = (long)Math.Ceiling(bytesPerSequence),
+            TotalBytes = (long)Math.Ceiling(bytesPerSequence * request.BatchSize),
+            BlockSize = paged ? VllmMemory.BlockSize : null,
+            BlockCount = paged ? blocksPerSequence * request.BatchSize : null,
+            Gpu = request.Gpu?.Name,
+            PoolGiB = measured ? Units.ToGiB(pool) : null,
+            BlockCapacity = measured && paged ? blocks : null,
+            TokenCapacity = measured ? (paged ? blocks * VllmMemory.BlockSize : (long)tokens) : null,
+            SequenceCapacity = measured ? (long)sequences : null,
+        };
+    }
+}

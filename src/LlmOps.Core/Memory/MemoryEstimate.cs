@@ -1,0 +1,108 @@
+using LlmOps.Core.Models;
+
+namespace LlmOps.Core.Memory;
+
+/// <summary>
+/// Memory of one GPU, term by term, in GiB. With pipeline parallelism that of the fullest stage; with tensor or expert
+/// parallelism that of one rank.
+/// </summary>
+public sealed class MemoryEstimate
+{
+    private readonly MemoryRequest _request;
+    private readonly MemoryBreakdown _bytes;
+    private readonly int _stage;
+    private IReadOnlyList<MemoryTerm>? _terms;
+    private string? _remedy;
+
+    internal MemoryEstimate(in MemoryRequest request, in MemoryBreakdown bytes, int stage)
+    {
+        _request = request;
+        _bytes = bytes;
+        _stage = stage;
+    }
+
+    public string ModelName => _request.Model.Name;
+
+    public LlmModel Model => _request.Model;
+
+    public Engine Engine => _request.Engine;
+
+    /// <summary>The release that the engine's coefficients were measured on; null where none were measured.</summary>
+    public string? EngineVersion => Engine == Engine.vLLM ? "0.19" : null;
+
+    public string Quantization => _request.EffectiveQuantization.Name;
+
+    public string KvCacheDataType => _request.KvCacheDataType.ToString();
+
+    public long BatchSize => _request.BatchSize;
+
+    public long SequenceLength => _request.SequenceLength;
+
+    public int TensorParallelSize => _request.Parallelism.Tensor;
+
+    public int PipelineParallelSize => _request.Parallelism.Pipeline;
+
+    public int ExpertParallelSize => _request.Parallelism.Expert;
+
+    public int DataParallelSize => _request.Parallelism.Data;
+
+    /// <summary>GPUs of all ranks and copies together.</summary>
+    public int GpuCount => _request.Parallelism.GpuCount;
+
+    public bool Training => _request.Training;
+
+    public double ModelWeightsGiB => Units.ToGiB(_bytes.ModelWeights);
+
+    public double ActivationsGiB => Units.ToGiB(_bytes.Activations);
+
+    public double GradientsGiB => Units.ToGiB(_bytes.Gradients);
+
+    public double OptimizerStatesGiB => Units.ToGiB(_bytes.OptimizerStates);
+
+    public double KvCacheGiB => Units.ToGiB(_bytes.KvCache);
+
+    public double CudaGraphsGiB => Units.ToGiB(_bytes.CudaGraphs);
+
+    /// <summary>Driver context, kernels and communication buffers: what engines call non-torch memory.</summary>
+    public double CompilationOverheadGiB => Units.ToGiB(_bytes.CompilationOverhead);
+
+    public double FragmentationOverheadGiB => Units.ToGiB(_bytes.FragmentationOverhead);
+
+    public double SafetyMarginGiB => Units.ToGiB(_bytes.SafetyMargin);
+
+    public double TotalGiB => Units.ToGiB(_bytes.Total);
+
+    /// <summary>Every term at its lower bound; fragmentation and safety margin unused.</summary>
+    public double TotalLowGiB => Terms.Sum(term => term.LowGiB);
+
+    /// <summary>Every term at its upper bound.</summary>
+    public double TotalHighGiB => Terms.Sum(term => term.HighGiB);
+
+    /// <summary>The same terms in whole bytes.</summary>
+    public MemoryBreakdown Bytes => _bytes;
+
+    /// <summary>The GPU that the estimate was held against; null without one.</summary>
+    public string? Gpu => _request.Gpu?.Name;
+
+    /// <summary>What the engine may use of the GPU: its memory times the utilization setting.</summary>
+    public double? BudgetGiB => _request.Gpu is { } gpu ? gpu.MemoryGiB * _request.EffectiveUtilization : null;
+
+    /// <summary>Whether the total is within <see cref="BudgetGiB"/>; null without a GPU.</summary>
+    public bool? Fits => HeadroomGiB is { } headroom ? headroom >= 0 : null;
+
+    /// <summary>Total as a share of the GPU's whole memory.</summary>
+    public double? UtilizationPercent => _request.Gpu is { } gpu ? 100 * TotalGiB / gpu.MemoryGiB : null;
+
+    /// <summary>What is left of <see cref="BudgetGiB"/>; negative where the total does not fit.</summary>
+    public double? HeadroomGiB => BudgetGiB - TotalGiB;
+
+    /// <summary>The least change that makes it fit, found by trying; null where it fits, or without a GPU.</summary>
+    public string? Remedy => Fits == false ? _remedy ??= MemoryRemedy.Find(_request) : null;
+
+    /// <summary>The terms in words: formula, bounds, evidence and source.</summary>
+    public IReadOnlyList<MemoryTerm> Terms => _terms ??= MemoryTerms.Explain(
+        _request, _bytes, _request.Model.Stages(_request.Parallelism.Pipeline)[_stage]);
+
+    public override string ToString() =>
+        FormattableString.Invariant($"{ModelName} {Quantization}: {TotalGiB:0.00} GiB");
+}

@@ -1,0 +1,184 @@
+using LlmOps.Core.Hardware;
+using LlmOps.Core.Models;
+using LlmOps.Core.Precision;
+
+namespace LlmOps.Core.Memory;
+
+/// <summary>The program that runs the model.</summary>
+public enum Engine
+{
+    /// <summary>vLLM, the V1 engine.</summary>
+    vLLM,
+
+    /// <summary>Hugging Face transformers on PyTorch.</summary>
+    Transformers,
+}
+
+/// <summary>The optimizer of a training run.</summary>
+public enum Optimizer
+{
+    /// <summary>Two FP32 moments for each parameter, beside FP32 master weights where the weights are 16-bit.</summary>
+    AdamW,
+
+    /// <summary>The same with 8-bit moments (Dettmers et al. 2022).</summary>
+    Adam8bit,
+
+    /// <summary>No state but the FP32 master weights; without momentum.</summary>
+    Sgd,
+}
+
+/// <summary>How a model is divided over GPUs.</summary>
+/// <param name="Tensor">Ranks that each layer's matrices are divided over.</param>
+/// <param name="Pipeline">Stages that the layers are divided over.</param>
+/// <param name="Expert">Ranks that whole routed experts are divided over; 1 divides each expert over the tensor ranks.</param>
+/// <param name="Data">Copies of the whole; has no effect on the memory of one GPU.</param>
+public readonly record struct Parallelism(int Tensor = 1, int Pipeline = 1, int Expert = 1, int Data = 1)
+{
+    public static Parallelism None { get; } = new(1, 1, 1, 1);
+
+    /// <summary>GPUs in all.</summary>
+    public int GpuCount => Pipeline * Math.Max(Tensor * Data, Expert);
+}
+
+/// <summary>What a memory estimate is asked about. One GPU's share is estimated, that of the fullest.</summary>
+public readonly record struct MemoryRequest(LlmModel Model)
+{
+    public const int MaximumBatchSize = 1_000_000;
+
+    /// <summary>Ten times the longest context of any published model.</summary>
+    public const int MaximumSequenceLength = 100_000_000;
+
+    public Engine Engine { get; init; } = Engine.vLLM;
+
+    /// <summary>Null stands for the model's published precision.</summary>
+    public Quantization? Quantization { get; init; } = null;
+
+    public KvCacheDataType KvCacheDataType { get; init; } = KvCacheDataType.Auto;
+
+    public Parallelism Parallelism { get; init; } = Parallelism.None;
+
+    /// <summary>Sequences in flight.</summary>
+    public long BatchSize { get; init; } = 1;
+
+    /// <summary>Tokens of each sequence, prompt and output together.</summary>
+    public long SequenceLength { get; init; } = 2048;
+
+    /// <summary>vLLM's <c>max_num_batched_tokens</c>; null stands for the engine's default on that GPU.</summary>
+    public long? MaxBatchedTokens { get; init; } = null;
+
+    /// <summary>vLLM's <c>max_num_seqs</c>; null stands for the engine's default on that GPU.</summary>
+    public long? MaxSequences { get; init; } = null;
+
+    /// <summary>Share of device memory that the engine may use; null stands for 0.9 with vLLM and 1 without.</summary>
+    public double? GpuMemoryUtilization { get; init; } = null;
+
+    public GpuSpec? Gpu { get; init; } = null;
+
+    /// <summary>Whether gradients and optimizer states are held.</summary>
+    public bool Training { get; init; } = false;
+
+    public Optimizer Optimizer { get; init; } = Optimizer.AdamW;
+
+    /// <summary>Whether vLLM captures no CUDA graphs.</summary>
+    public bool EnforceEager { get; init; } = false;
+
+    /// <summary>Batch sizes that CUDA graphs are captured for; null stands for vLLM's own list, up to 512.</summary>
+    public IReadOnlyList<int>? CudaGraphCaptureSizes { get; init; } = null;
+
+    public MemoryEstimationParameter Parameters { get; init; } = MemoryEstimationParameter.Default;
+
+    /// <summary>The precision that is estimated.</summary>
+    public Quantization EffectiveQuantization => Quantization
+        ?? (Model.HasPublishedType
+            ? Model.PublishedQuantization
+            : Precision.Quantization.Parse(Parameters.DefaultStorageDtype));
+
+    /// <summary>Share of device memory that the engine may use.</summary>
+    public double EffectiveUtilization => GpuMemoryUtilization ?? (Engine == Engine.vLLM ? VllmMemory.DefaultUtilization : 1);
+
+    /// <exception cref="LlmOpsException">A value is out of bounds, or the parts do not go together.</exception>
+    public void Validate()
+    {
+        ArgumentNullException.ThrowIfNull(Model);
+        Guard.InRange(BatchSize, 1, MaximumBatchSize, nameof(BatchSize));
+        Guard.InRange(SequenceLength, 1, MaximumSequenceLength, nameof(SequenceLength));
+        if (MaxBatchedTokens is { } tokens)
+        {
+            Guard.InRange(tokens, 1, MaximumSequenceLength, nameof(MaxBatchedTokens));
+        }
+
+        if (MaxSequences is { } sequences)
+        {
+            Guard.InRange(sequences, 1, MaximumBatchSize, nameof(MaxSequences));
+        }
+
+        if (GpuMemoryUtilization is { } utilization)
+        {
+            Guard.InRange(utilization, 0.01, 1, nameof(GpuMemoryUtilization));
+        }
+
+        ValidateParallelism();
+        if (Training)
+        {
+            ValidateTraining();
+        }
+
+        if (CudaGraphCaptureSizes is { } sizes)
+        {
+            foreach (int size in sizes)
+            {
+                Guard.InRange(size, 1, 65536, "CudaGraphCaptureSize");
+            }
+        }
+
+        // The shared default needs no second look.
+        if (!ReferenceEquals(Parameters, MemoryEstimationParameter.Default))
+        {
+            Parameters.Validate();
+        }
+    }
+
+    private void ValidateParallelism()
+    {
+        const int mostRanks = 4096;
+        (int tensor, int pipeline, int expert, int data) = Parallelism;
+        Guard.InRange(tensor, 1, mostRanks, "TensorParallelSize");
+        Guard.InRange(pipeline, 1, Model.LayerCount, "PipelineParallelSize");
+        Guard.InRange(data, 1, mostRanks, "DataParallelSize");
+        Guard.InRange(expert, 1, Math.Max(1, Model.ExpertCount), "ExpertParallelSize");
+        if (tensor > 1 && !DividesHeads(tensor))
+        {
+            int nearest = tensor;
+            while (!DividesHeads(nearest))
+            {
+                nearest--;
+            }
+
+            throw new LlmOpsException("TensorParallelSizeNotSupported", ErrorKind.NotSupported,
+                $"TensorParallelSize is {tensor}, but the {Model.AttentionHeadCount} attention heads and "
+                + $"{Model.KeyValueHeadCount} KV heads of {Model.Name} must divide evenly over the ranks. "
+                + $"The nearest valid value is {nearest}.", tensor);
+        }
+    }
+
+    private bool DividesHeads(int tensor)
+    {
+        int keyValueHeads = Model.KeyValueHeadCount;
+        return Model.AttentionHeadCount % tensor == 0 && (keyValueHeads % tensor == 0 || tensor % keyValueHeads == 0);
+    }
+
+    private void ValidateTraining()
+    {
+        if (Engine != Engine.Transformers)
+        {
+            throw new LlmOpsException("TrainingNotSupported", ErrorKind.NotSupported,
+                $"{Engine} serves models and does not train them; use the engine {Engine.Transformers}.", Engine);
+        }
+
+        if (EffectiveQuantization.IsQuantized)
+        {
+            throw new LlmOpsException("TrainingPrecisionNotSupported", ErrorKind.NotSupported,
+                $"Weights in {EffectiveQuantization} cannot be trained; use FP32, BF16 or FP16.", EffectiveQuantization);
+        }
+    }
+}

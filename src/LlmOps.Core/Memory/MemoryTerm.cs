@@ -1,0 +1,18 @@
+namespace LlmOps.Core.Memory;
+
+/// <summary>One term of an estimate, with its bounds and its ground.</summary>
+/// <param name="Name">The framework's name of the term.</param>
+/// <param name="GiB">The estimate.</param>
+/// <param name="LowGiB">What it may come down to.</param>
+/// <param name="HighGiB">What it may go up to.</param>
+/// <param name="Formula">How it was computed, in words.</param>
+/// <param name="Evidence">On what ground.</param>
+/// <param name="Source">Where the formula or its coefficients come from.</param>
+public sealed record MemoryTerm(
+    string Name,
+    double GiB,
+    double LowGiB,
+    double HighGiB,
+    string Formula,
+    Evidence Evidence,
+    string Source);

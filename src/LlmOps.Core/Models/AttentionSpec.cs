@@ -1,0 +1,120 @@
+namespace LlmOps.Core.Models;
+
+/// <summary>The attention of one layer: what it holds in weights and what it caches for a token.</summary>
+public abstract record AttentionSpec
+{
+    /// <summary>Query heads.</summary>
+    public required int HeadCount { get; init; }
+
+    /// <summary>The tokens that the layer looks back on; null where it looks back on all of them.</summary>
+    public int? Window { get; init; }
+
+    /// <summary>Heads that cached keys and values can be divided by; 1 where each rank must hold them whole.</summary>
+    public abstract int CacheHeadCount { get; }
+
+    /// <summary>Elements that one token adds to the cache in this layer, over all heads.</summary>
+    public abstract long CacheElementsPerToken { get; }
+
+    /// <summary>
+    /// Multiply-adds for each pair of query and cached token, over all heads: scores and the weighted sum of values.
+    /// </summary>
+    public abstract long MultiplyAddsPerTokenPair { get; }
+
+    /// <summary>Widest intermediate result for one token: queries, keys, values and the heads' output, in elements.</summary>
+    public abstract long ActivationElementsPerToken { get; }
+
+    /// <summary>Weights of the layer's attention, for a residual stream of <paramref name="hidden"/> elements.</summary>
+    public abstract ShardedParameters Parameters(long hidden);
+}
+
+/// <summary>
+/// Multi-head attention with as many or fewer key/value heads than query heads (Vaswani et al. 2017; Ainslie et al. 2023).
+/// </summary>
+public sealed record GroupedAttention : AttentionSpec
+{
+    public required int KeyValueHeadCount { get; init; }
+
+    /// <summary>Elements of one head; need not be hidden size / heads.</summary>
+    public required int HeadDimension { get; init; }
+
+    public bool HasQueryBias { get; init; }
+
+    public bool HasKeyValueBias { get; init; }
+
+    public bool HasOutputBias { get; init; }
+
+    /// <summary>Parameters of the norms on queries and keys, where the model has them.</summary>
+    public long QueryKeyNormParameters { get; init; }
+
+    /// <summary>One learned sink logit a query head (gpt-oss).</summary>
+    public bool HasSinks { get; init; }
+
+    public override int CacheHeadCount => KeyValueHeadCount;
+
+    public override long CacheElementsPerToken => 2L * KeyValueHeadCount * HeadDimension;
+
+    public override long MultiplyAddsPerTokenPair => 2L * HeadCount * HeadDimension;
+
+    public override long ActivationElementsPerToken => 2L * (HeadCount + KeyValueHeadCount) * HeadDimension;
+
+    public override ShardedParameters Parameters(long hidden)
+    {
+        long queryWidth = (long)HeadCount * HeadDimension;
+        long keyValueWidth = 2L * KeyValueHeadCount * HeadDimension;
+        return new ShardedParameters(
+            Split: 2 * hidden * queryWidth,
+            SplitVectors: (HasQueryBias ? queryWidth : 0) + (HasSinks ? HeadCount : 0),
+            KeyValue: hidden * keyValueWidth,
+            KeyValueVectors: HasKeyValueBias ? keyValueWidth : 0,
+            CopiedVectors: (HasOutputBias ? hidden : 0) + QueryKeyNormParameters);
+    }
+}
+
+/// <summary>
+/// Multi-head latent attention: keys and values are cached as one compressed vector and one rotary key for all heads
+/// (DeepSeek-AI 2024, DeepSeek-V2, section 2.1).
+/// </summary>
+public sealed record LatentAttention : AttentionSpec
+{
+    /// <summary>Rank of the compressed query; 0 where queries are projected directly.</summary>
+    public required int QueryRank { get; init; }
+
+    /// <summary>Rank of the compressed keys and values: what is cached.</summary>
+    public required int KeyValueRank { get; init; }
+
+    public required int NopeDimension { get; init; }
+
+    public required int RopeDimension { get; init; }
+
+    public required int ValueDimension { get; init; }
+
+    public override int CacheHeadCount => 1;
+
+    public override long CacheElementsPerToken => KeyValueRank + RopeDimension;
+
+    public override long MultiplyAddsPerTokenPair => (long)HeadCount * (NopeDimension + RopeDimension + ValueDimension);
+
+    public override long ActivationElementsPerToken =>
+        (long)HeadCount * ((2L * (NopeDimension + RopeDimension)) + (2L * ValueDimension)) + CacheElementsPerToken;
+
+    public override ShardedParameters Parameters(long hidden)
+    {
+        long queryWidth = (long)HeadCount * (NopeDimension + RopeDimension);
+        long split = ((long)KeyValueRank * HeadCount * (NopeDimension + ValueDimension))
+            + ((long)HeadCount * ValueDimension * hidden);
+        long copied = hidden * (KeyValueRank + RopeDimension);
+        long norms = KeyValueRank;
+        if (QueryRank > 0)
+        {
+            split += QueryRank * queryWidth;
+            copied += hidden * QueryRank;
+            norms += QueryRank;
+        }
+        else
+        {
+            split += hidden * queryWidth;
+        }
+
+        return new ShardedParameters(Split: split, Copied: copied, CopiedVectors: norms);
+    }
+}

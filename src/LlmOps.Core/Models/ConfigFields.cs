@@ -1,0 +1,132 @@
+using System.Text.Json;
+
+namespace LlmOps.Core.Models;
+
+/// <summary>
+/// Typed, bounded access to the fields of one JSON object of a configuration. Each figure is a claim: a missing field, a
+/// wrong type or an impossible size is refused by the field's name.
+/// </summary>
+internal readonly struct ConfigFields
+{
+    /// <summary>Far above anything published, and low enough that products of three such widths fit a long.</summary>
+    private const int MaximumWidth = 1 << 20;
+
+    private readonly JsonElement _object;
+    private readonly string _origin;
+
+    public ConfigFields(JsonElement element, string origin)
+    {
+        _object = element;
+        _origin = origin;
+    }
+
+    /// <summary>A width, count or rank between 1 and 2²⁰.</summary>
+    public int Width(string name) => Integer(name, 1, MaximumWidth) ?? throw Missing(name);
+
+    /// <summary>The same, with the value that the architecture's own class gives where the field is absent or null.</summary>
+    public int Width(string name, int otherwise) => Integer(name, 1, MaximumWidth) ?? otherwise;
+
+    /// <summary>A count that may be 0, and is where the field is absent or null.</summary>
+    public int Count(string name) => Integer(name, 0, MaximumWidth) ?? 0;
+
+    public int Layers(string name, int? otherwise = null) => Integer(name, 1, 4096) ?? otherwise ?? throw Missing(name);
+
+    /// <summary>A vocabulary or a context, which run larger than widths.</summary>
+    public int Length(string name, int? otherwise = null) =>
+        Integer(name, 1, 1 << 28) ?? otherwise ?? throw Missing(name);
+
+    /// <summary>A width that may be absent, null or 0, all of which mean that there is none.</summary>
+    public int? OptionalWidth(string name) => Integer(name, 0, 1 << 28) is { } value and > 0 ? value : null;
+
+    public bool Flag(string name, bool otherwise)
+    {
+        if (!TryGet(name, out JsonElement value))
+        {
+            return otherwise;
+        }
+
+        return value.ValueKind switch
+        {
+            JsonValueKind.True => true,
+            JsonValueKind.False => false,
+            _ => throw Wrong(name, value, "true or false"),
+        };
+    }
+
+    public string? Text(string name)
+    {
+        if (!TryGet(name, out JsonElement value))
+        {
+            return null;
+        }
+
+        return value.ValueKind == JsonValueKind.String ? value.GetString() : throw Wrong(name, value, "a string");
+    }
+
+    public ConfigFields? Object(string name)
+    {
+        if (!TryGet(name, out JsonElement value))
+        {
+            return null;
+        }
+
+        return value.ValueKind == JsonValueKind.Object
+            ? new ConfigFields(value, _origin)
+            : throw Wrong(name, value, "an object");
+    }
+
+    /// <summary>A list of strings, or null where the field is absent.</summary>
+    public IReadOnlyList<string>? Texts(string name)
+    {
+        if (!TryGet(name, out JsonElement value))
+        {
+            return null;
+        }
+
+        if (value.ValueKind != JsonValueKind.Array)
+        {
+            throw Wrong(name, value, "a list of strings");
+        }
+
+        List<string> texts = new(value.GetArrayLength());
+        foreach (JsonElement item in value.EnumerateArray())
+        {
+            texts.Add(item.ValueKind == JsonValueKind.String
+                ? item.GetString()!
+                : throw Wrong(name, item, "a list of strings"));
+        }
+
+        return texts;
+    }
+
+    /// <summary>An error about the configuration as a whole.</summary>
+    public LlmOpsException Contradiction(string problem) =>
+        new("ModelConfigInvalid", ErrorKind.InvalidData, $"{_origin}: {problem}", _origin);
+
+    private int? Integer(string name, int minimum, int maximum)
+    {
+        if (!TryGet(name, out JsonElement value))
+        {
+            return null;
+        }
+
+        string expected = FormattableString.Invariant($"a whole number between {minimum} and {maximum}");
+        return value.ValueKind == JsonValueKind.Number && value.TryGetInt64(out long number)
+            && number >= minimum && number <= maximum
+            ? (int)number
+            : throw Wrong(name, value, expected);
+    }
+
+    private bool TryGet(string name, out JsonElement value) =>
+        _object.TryGetProperty(name, out value) && value.ValueKind != JsonValueKind.Null;
+
+    private LlmOpsException Missing(string name) => Contradiction($"the field '{name}' is missing.");
+
+    private LlmOpsException Wrong(string name, JsonElement value, string expected)
+    {
+        const int shownLength = 40;
+        string raw = value.GetRawText();
+        string shown = raw.Length > shownLength ? raw[..shownLength] + "…" : raw;
+        return Contradiction($"the field '{name}' is {shown}, but must be {expected}.");
+    }
+}

@@ -1,0 +1,112 @@
+namespace LlmOps.Core.Models.Families;
+
+/// <summary>
+/// Gemma 2 and 3: norms before and after both parts of a layer, most layers with a window, tied embeddings. Defaults are
+/// those of the classes in Hugging Face transformers 4.57, which the published Gemma 3 configurations rely on.
+/// </summary>
+internal static class GemmaFamily
+{
+    /// <summary>Every other layer has a window, the first one included.</summary>
+    public static ModelArchitecture Gemma2(ConfigFields fields) =>
+        Build(fields, defaultContext: 8192, hasQueryKeyNorm: false, defaultWindow: 4096, i => i % 2 == 0, 0, default);
+
+    public static ModelArchitecture Gemma3Text(ConfigFields fields) => Gemma3(fields, 0);
+
+    /// <summary>Gemma 3 from 4B on: the text model, a SigLIP vision tower and a projector.</summary>
+    public static ModelArchitecture Gemma3(ConfigFields fields)
+    {
+        ConfigFields text = fields.Object("text_config")
+            ?? throw fields.Contradiction("the field 'text_config' is missing.");
+        return fields.Object("vision_config") is { } vision
+            ? Gemma3(text, SiglipParameters(vision) + ProjectorParameters(vision, text))
+            : Gemma3(text, 0);
+    }
+
+    /// <summary>Five layers with a window, then one without.</summary>
+    private static ModelArchitecture Gemma3(ConfigFields fields, long visionParameters)
+    {
+        int pattern = fields.Width("sliding_window_pattern", 6);
+        return Build(fields, defaultContext: 131072, hasQueryKeyNorm: true, defaultWindow: 4096,
+            i => (i + 1) % pattern != 0, visionParameters, new Defaults(2304, 9216, 26, 8, 4, 262208));
+    }
+
+    private static ModelArchitecture Build(
+        ConfigFields fields,
+        int defaultContext,
+        bool hasQueryKeyNorm,
+        int defaultWindow,
+        Func<int, bool> slidingByDefault,
+        long visionParameters,
+        Defaults defaults)
+    {
+        int hidden = WidthOr(fields, "hidden_size", defaults.HiddenSize);
+        int layerCount = fields.Layers("num_hidden_layers", defaults.LayerCount == 0 ? null : defaults.LayerCount);
+        int headDimension = fields.Width("head_dim", 256);
+        bool bias = fields.Flag("attention_bias", false);
+        GroupedAttention full = new()
+        {
+            HeadCount = WidthOr(fields, "num_attention_heads", defaults.HeadCount),
+            KeyValueHeadCount = WidthOr(fields, "num_key_value_heads", defaults.KeyValueHeadCount),
+            HeadDimension = headDimension,
+            HasQueryBias = bias,
+            HasKeyValueBias = bias,
+            HasOutputBias = bias,
+            QueryKeyNormParameters = hasQueryKeyNorm ? 2L * headDimension : 0,
+        };
+        GroupedAttention windowed = full with { Window = fields.Width("sliding_window", defaultWindow) };
+        DenseMlp mlp = new()
+        {
+            IntermediateSize = WidthOr(fields, "intermediate_size", defaults.IntermediateSize),
+            IsGated = true,
+        };
+        Func<int, bool> sliding = ModelFamilies.SlidingLayers(fields, layerCount, slidingByDefault);
+
+        return new ModelArchitecture
+        {
+            HiddenSize = hidden,
+            VocabularySize = fields.Length("vocab_size", defaults.VocabularySize == 0 ? null : defaults.VocabularySize),
+            ContextLength = fields.Length("max_position_embeddings", defaultContext),
+            Layers = ModelFamilies.Layers(
+                layerCount, i => new LayerSpec(sliding(i) ? windowed : full, mlp, 4L * hidden)),
+            HasTiedHead = fields.Flag("tie_word_embeddings", true),
+            OuterNormParameters = hidden,
+            VisionParameters = visionParameters,
+        };
+    }
+
+    /// <summary>
+    /// A SigLIP tower (Zhai et al. 2023) without pooling head: patch projection, learned positions, pre-norm layers with
+    /// biases, a final norm.
+    /// </summary>
+    private static long SiglipParameters(ConfigFields vision)
+    {
+        long hidden = vision.Width("hidden_size");
+        long intermediate = vision.Width("intermediate_size");
+        long patch = vision.Width("patch_size");
+        long side = vision.Width("image_size") / patch;
+        long channels = vision.Width("num_channels", 3);
+        long layer = (4 * (hidden + 1) * hidden) + (2 * hidden * intermediate) + intermediate + hidden + (4 * hidden);
+        return (((channels * patch * patch) + 1) * hidden)
+            + (side * side * hidden)
+            + (vision.Layers("num_hidden_layers") * layer)
+            + (2 * hidden);
+    }
+
+    private static long ProjectorParameters(ConfigFields vision, ConfigFields text)
+    {
+        long hidden = vision.Width("hidden_size");
+        return (hidden * text.Width("hidden_size")) + hidden;
+    }
+
+    private static int WidthOr(ConfigFields fields, string name, int otherwise) =>
+        otherwise == 0 ? fields.Width(name) : fields.Width(name, otherwise);
+
+    /// <summary>What the class gives for absent fields; 0 where the field must be there.</summary>
+    private readonly record struct Defaults(
+        int HiddenSize,
+        int IntermediateSize,
+        int LayerCount,
+        int HeadCount,
+        int KeyValueHeadCount,
+        int VocabularySize);
+}

@@ -1,0 +1,91 @@
+namespace LlmOps.Core.Models;
+
+/// <summary>The feed-forward part of one layer.</summary>
+public abstract record FeedForwardSpec
+{
+    /// <summary>
+    /// Three matrices instead of two: the first is gated by another (Shazeer 2020), as in Llama and its descendants.
+    /// </summary>
+    public required bool IsGated { get; init; }
+
+    /// <summary>Biases on all projections.</summary>
+    public bool HasBias { get; init; }
+
+    /// <summary>Widest intermediate result for one token, in elements.</summary>
+    public abstract long ActivationElementsPerToken { get; }
+
+    public abstract ShardedParameters Parameters(long hidden);
+
+    /// <summary>Elements of the intermediate results of a gated or plain MLP of that width.</summary>
+    protected long ActivationElements(long width) => (IsGated ? 3 : 2) * width;
+
+    protected long Matrices(long hidden, long width) => (IsGated ? 3 : 2) * hidden * width;
+
+    /// <summary>Biases of the projections into the intermediate width, which are divided with their matrices.</summary>
+    protected long InnerBias(long width) => HasBias ? (IsGated ? 2 : 1) * width : 0;
+
+    /// <summary>Bias of the projection back into the residual stream.</summary>
+    protected long OuterBias(long hidden) => HasBias ? hidden : 0;
+}
+
+/// <summary>One MLP that each token passes through.</summary>
+public sealed record DenseMlp : FeedForwardSpec
+{
+    public required int IntermediateSize { get; init; }
+
+    public override long ActivationElementsPerToken => ActivationElements(IntermediateSize);
+
+    public override ShardedParameters Parameters(long hidden) => new(
+        Split: Matrices(hidden, IntermediateSize),
+        SplitVectors: InnerBias(IntermediateSize),
+        CopiedVectors: OuterBias(hidden));
+}
+
+/// <summary>Experts of which a router picks some for each token, and shared ones that each token passes through.</summary>
+public sealed record MixtureOfExperts : FeedForwardSpec
+{
+    public required int ExpertCount { get; init; }
+
+    public required int ExpertsPerToken { get; init; }
+
+    /// <summary>Intermediate width of one routed expert.</summary>
+    public required int ExpertIntermediateSize { get; init; }
+
+    /// <summary>Intermediate width of all shared experts together; 0 where there are none.</summary>
+    public int SharedIntermediateSize { get; init; }
+
+    /// <summary>A learned gate of one row on the shared experts (Qwen2-MoE).</summary>
+    public bool HasSharedGate { get; init; }
+
+    /// <summary>One bias an expert in the router: a bias (gpt-oss) or the load-balancing correction (DeepSeek-V3).</summary>
+    public bool HasRouterBias { get; init; }
+
+    public override long ActivationElementsPerToken =>
+        ActivationElements(((long)ExpertsPerToken * ExpertIntermediateSize) + SharedIntermediateSize);
+
+    public long RouterParameters(long hidden) => (hidden * ExpertCount) + (HasRouterBias ? ExpertCount : 0);
+
+    public long RoutedParameters(long hidden) => ExpertCount * ExpertParameters(hidden);
+
+    /// <summary>Parameters of one routed expert.</summary>
+    public long ExpertParameters(long hidden) =>
+        Matrices(hidden, ExpertIntermediateSize) + InnerBias(ExpertIntermediateSize) + OuterBias(hidden);
+
+    public long SharedParameters(long hidden) =>
+        SharedIntermediateSize == 0
+            ? 0
+            : Matrices(hidden, SharedIntermediateSize) + InnerBias(SharedIntermediateSize) + OuterBias(hidden)
+                + (HasSharedGate ? hidden : 0);
+
+    public override ShardedParameters Parameters(long hidden)
+    {
+        bool shared = SharedIntermediateSize > 0;
+        return new ShardedParameters(
+            Split: Matrices(hidden, SharedIntermediateSize),
+            SplitVectors: InnerBias(SharedIntermediateSize),
+            Experts: ExpertCount * Matrices(hidden, ExpertIntermediateSize),
+            ExpertVectors: ExpertCount * (InnerBias(ExpertIntermediateSize) + OuterBias(hidden)),
+            CopiedVectors: RouterParameters(hidden)
+                + (shared ? OuterBias(hidden) + (HasSharedGate ? hidden : 0) : 0));
+    }
+}

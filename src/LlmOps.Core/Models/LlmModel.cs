@@ -1,0 +1,151 @@
+using System.Collections.Concurrent;
+using System.Collections.Immutable;
+using LlmOps.Core.Precision;
+
+namespace LlmOps.Core.Models;
+
+/// <summary>
+/// A model's architecture with the figures that follow from it. Immutable; made by <see cref="ModelCatalog"/> and by the
+/// readers of model files.
+/// </summary>
+public sealed class LlmModel
+{
+    private readonly ShardedParameters[] _layersBefore;
+    private readonly ConcurrentDictionary<int, ImmutableArray<PipelineStage>> _stages = [];
+
+    internal LlmModel(string name, string family, ModelArchitecture architecture, Quantization published, string source)
+    {
+        Name = name;
+        Family = family;
+        Architecture = architecture;
+        PublishedQuantization = published;
+        Source = source;
+
+        _layersBefore = new ShardedParameters[architecture.Layers.Length + 1];
+        try
+        {
+            Parameters = new ParameterBreakdown(architecture);
+            KvCache = new KvCacheGeometry(architecture.Layers);
+            KvBytesPerToken = KvCache.ElementsPerToken * KvElementBytes;
+            for (int i = 0; i < architecture.Layers.Length; i++)
+            {
+                LayerSpec layer = architecture.Layers[i];
+                _layersBefore[i + 1] = _layersBefore[i]
+                    + layer.Attention.Parameters(architecture.HiddenSize)
+                    + layer.FeedForward.Parameters(architecture.HiddenSize)
+                    + new ShardedParameters(CopiedVectors: layer.NormParameters);
+            }
+        }
+        catch (OverflowException e)
+        {
+            throw new LlmOpsException("ModelTooLarge", ErrorKind.InvalidData,
+                $"The configuration of '{name}' claims more parameters than 2^63; no such model exists.", name, e);
+        }
+    }
+
+    /// <summary>As published, without the organisation: <c>Llama-3.1-8B</c>.</summary>
+    public string Name { get; }
+
+    /// <summary>The architecture's family, as configurations name it (<c>llama</c>, <c>qwen3_moe</c>).</summary>
+    public string Family { get; }
+
+    /// <summary>The repository that the weights are published in; null for a file.</summary>
+    public string? Repository { get; internal init; }
+
+    /// <summary>Other repositories of the same architecture.</summary>
+    public IReadOnlyList<string> Aliases { get; internal init; } = [];
+
+    /// <summary>Where the architecture was read.</summary>
+    public string Source { get; }
+
+    public ModelArchitecture Architecture { get; }
+
+    /// <summary>Parameters by component.</summary>
+    public ParameterBreakdown Parameters { get; }
+
+    /// <summary>What a token adds to the KV cache, by layer.</summary>
+    public KvCacheGeometry KvCache { get; }
+
+    /// <summary>How the published weights are stored; FP16 where the configuration does not say.</summary>
+    public Quantization PublishedQuantization { get; }
+
+    /// <summary>Whether the configuration says how the weights are stored.</summary>
+    public bool HasPublishedType { get; internal init; } = true;
+
+    /// <summary>All parameters of the model proper, tied ones once, without multi-token-prediction layers and buffers.</summary>
+    public long ParameterCount => Parameters.Total;
+
+    /// <summary>What one token passes through; less than all for mixtures of experts.</summary>
+    public long ActiveParameterCount => Parameters.Active;
+
+    public int LayerCount => Architecture.Layers.Length;
+
+    public int HiddenSize => Architecture.HiddenSize;
+
+    /// <summary>Query heads of the first layer.</summary>
+    public int AttentionHeadCount => Architecture.Layers[0].Attention.HeadCount;
+
+    /// <summary>KV heads of the first layer; with latent attention the query heads, which share one cached vector.</summary>
+    public int KeyValueHeadCount => Architecture.Layers[0].Attention is GroupedAttention grouped
+        ? grouped.KeyValueHeadCount
+        : AttentionHeadCount;
+
+    /// <summary>Elements of a query or key head of the first layer.</summary>
+    public int HeadDimension => Architecture.Layers[0].Attention switch
+    {
+        GroupedAttention grouped => grouped.HeadDimension,
+        LatentAttention latent => latent.NopeDimension + latent.RopeDimension,
+        _ => HiddenSize / AttentionHeadCount,
+    };
+
+    /// <summary>Width of the dense MLP, or of one expert where a model has only those.</summary>
+    public int IntermediateSize => Architecture.Layers[0].FeedForward switch
+    {
+        DenseMlp dense => dense.IntermediateSize,
+        MixtureOfExperts experts => experts.ExpertIntermediateSize,
+        _ => 0,
+    };
+
+    public int VocabularySize => Architecture.VocabularySize;
+
+    public int ContextLength => Architecture.ContextLength;
+
+    /// <summary>Routed experts of a layer; 0 for a dense model.</summary>
+    public int ExpertCount => RoutedLayer?.ExpertCount ?? 0;
+
+    /// <summary>Routed experts that a token passes through; 0 for a dense model.</summary>
+    public int ExpertsPerToken => RoutedLayer?.ExpertsPerToken ?? 0;
+
+    /// <summary>Bytes that a token adds to the KV cache over all layers, in the published precision (16 bits where quantized).</summary>
+    public long KvBytesPerToken { get; }
+
+    /// <summary>Bytes of a cached element where the KV-cache type is not chosen.</summary>
+    public int KvElementBytes => PublishedQuantization.Name == "FP32" ? 4 : 2;
+
+    /// <summary>What each pipeline stage holds.</summary>
+    /// <param name="pipelineParallelSize">Number of stages, between 1 and the number of layers.</param>
+    public ImmutableArray<PipelineStage> Stages(int pipelineParallelSize) =>
+        _stages.GetOrAdd(pipelineParallelSize, static (size, model) => PipelineStage.Split(model, size), this);
+
+    /// <summary>Weights of a run of layers, by what parallelism does with them.</summary>
+    internal ShardedParameters LayerParameters(int first, int count) =>
+        _layersBefore[first + count] - _layersBefore[first];
+
+    public override string ToString() => Name;
+
+    private MixtureOfExperts? RoutedLayer
+    {
+        get
+        {
+            foreach (LayerSpec layer in Architecture.Layers)
+            {
+                if (layer.FeedForward is MixtureOfExperts experts)
+                {
+                    return experts;
+                }
+            }
+
+            return null;
+        }
+    }
+}

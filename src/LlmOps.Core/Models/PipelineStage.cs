@@ -1,0 +1,94 @@
+using System.Collections.Immutable;
+
+namespace LlmOps.Core.Models;
+
+/// <summary>What one pipeline stage holds: its layers, and embeddings or head at the ends.</summary>
+public sealed class PipelineStage
+{
+    private PipelineStage(LlmModel model, int index, int stageCount, int firstLayer, int layerCount)
+    {
+        Index = index;
+        FirstLayer = firstLayer;
+        LayerCount = layerCount;
+        HasHead = index == stageCount - 1;
+        KvGroups = model.KvCache.Group(firstLayer, layerCount);
+
+        ModelArchitecture architecture = model.Architecture;
+        ShardedParameters layers = model.LayerParameters(firstLayer, layerCount);
+        if (index == 0)
+        {
+            EmbeddingParameters = architecture.TokenEmbeddingParameters + architecture.OtherEmbeddingParameters;
+            layers += new ShardedParameters(Split: architecture.VisionParameters);
+        }
+
+        if (HasHead)
+        {
+            // A tied head on another stage than the embeddings is a copy of them.
+            EmbeddingParameters += architecture.HasTiedHead && stageCount > 1
+                ? architecture.TokenEmbeddingParameters
+                : architecture.HeadParameters;
+            layers += new ShardedParameters(CopiedVectors: architecture.OuterNormParameters);
+        }
+
+        Layers = layers;
+        for (int i = firstLayer; i < firstLayer + layerCount; i++)
+        {
+            LayerSpec layer = architecture.Layers[i];
+            long attention = layer.Attention.ActivationElementsPerToken;
+            long feedForward = layer.FeedForward.ActivationElementsPerToken;
+            WidestPartElements = Math.Max(WidestPartElements, Math.Max(attention, feedForward));
+            WidestFeedForwardElements = Math.Max(WidestFeedForwardElements, feedForward);
+            StoredElements += attention + feedForward;
+        }
+    }
+
+    public int Index { get; }
+
+    public int FirstLayer { get; }
+
+    public int LayerCount { get; }
+
+    public bool HasHead { get; }
+
+    /// <summary>Weights of the layers, the final norm and the vision tower, as far as this stage has them.</summary>
+    public ShardedParameters Layers { get; }
+
+    /// <summary>Embedding and head matrices on this stage, which tensor parallelism divides by the vocabulary.</summary>
+    public long EmbeddingParameters { get; }
+
+    public ImmutableArray<KvLayerGroup> KvGroups { get; }
+
+    /// <summary>The widest intermediate result of any part of a layer, in elements a token.</summary>
+    public long WidestPartElements { get; }
+
+    /// <summary>The same, of the feed-forward parts alone.</summary>
+    public long WidestFeedForwardElements { get; }
+
+    /// <summary>Intermediate results of all layers together, in elements a token: what a backward pass needs.</summary>
+    public long StoredElements { get; }
+
+    /// <summary>
+    /// Layers by stage as vLLM divides them (0.6 on, <c>distributed/utils.py</c>, get_pp_indices): evenly, and what is left
+    /// over goes one by one to the stages before the last, which has the head to carry.
+    /// </summary>
+    internal static ImmutableArray<PipelineStage> Split(LlmModel model, int stageCount)
+    {
+        int[] sizes = new int[stageCount];
+        Array.Fill(sizes, model.LayerCount / stageCount);
+        int leftOver = model.LayerCount % stageCount;
+        for (int i = 0; i < leftOver; i++)
+        {
+            sizes[stageCount - 2 - i]++;
+        }
+
+        var stages = ImmutableArray.CreateBuilder<PipelineStage>(stageCount);
+        int first = 0;
+        for (int i = 0; i < stageCount; i++)
+        {
+            stages.Add(new PipelineStage(model, i, stageCount, first, sizes[i]));
+            first += sizes[i];
+        }
+
+        return stages.MoveToImmutable();
+    }
+}

@@ -1,0 +1,29 @@
+namespace LlmOps.Core.Precision;
+
+/// <summary>The type in which keys and values are cached.</summary>
+public enum KvCacheDataType
+{
+    /// <summary>The model's own type; 16 bits where the model is quantized.</summary>
+    Auto,
+    FP32,
+    FP16,
+    BF16,
+    FP8,
+    INT8,
+    INT4,
+}
+
+public static class KvCacheDataTypes
+{
+    /// <summary>Bytes of one cached element; <paramref name="modelBytes"/> is what <c>Auto</c> stands for.</summary>
+    public static double Bytes(this KvCacheDataType type, int modelBytes) => type switch
+    {
+        KvCacheDataType.Auto => modelBytes,
+        KvCacheDataType.FP32 => 4,
+        KvCacheDataType.FP16 or KvCacheDataType.BF16 => 2,
+        KvCacheDataType.FP8 or KvCacheDataType.INT8 => 1,
+        KvCacheDataType.INT4 => 0.5,
+        _ => throw new LlmOpsException("KvCacheDataTypeNotFound", ErrorKind.NotFound,
+            $"There is no KV-cache data type {type}. Known are {string.Join(", ", Enum.GetNames<KvCacheDataType>())}.", type),
+    };
+}

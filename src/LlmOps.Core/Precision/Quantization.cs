@@ -1,0 +1,136 @@
+using System.Collections.Frozen;
+
+namespace LlmOps.Core.Precision;
+
+/// <summary>Which weights a format stores in its own precision; the rest stay in 16 (or 32) bits.</summary>
+public enum QuantizationScope
+{
+    /// <summary>Every weight, norms and biases included (FP32, BF16, FP16).</summary>
+    All,
+
+    /// <summary>The matrices of attention and MLP layers; embeddings, head, norms, routers and biases stay.</summary>
+    LinearLayers,
+
+    /// <summary>Only the routed experts, as gpt-oss publishes its MXFP4 weights.</summary>
+    RoutedExperts,
+
+    /// <summary>Every matrix, embeddings and head included; norms and biases stay (GGUF files).</summary>
+    AllMatrices,
+}
+
+/// <summary>
+/// How a model's weights are stored: bits a weight in the quantized part, everything included that the format keeps
+/// beside them (group scales, zero points).
+/// </summary>
+public sealed class Quantization
+{
+    private static readonly Quantization[] s_known =
+    [
+        new("FP32", 32, QuantizationScope.All, 4, "IEEE 754 binary32"),
+        new("BF16", 16, QuantizationScope.All, 2, "bfloat16"),
+        new("FP16", 16, QuantizationScope.All, 2, "IEEE 754 binary16"),
+        new("FP8", 8, QuantizationScope.LinearLayers, 1, "E4M3, a scale a tensor or a 128 x 128 block (under 0.002 bits)"),
+        new("INT8", 8, QuantizationScope.LinearLayers, 1, "8-bit integers, a scale an output channel"),
+        new("INT4", 4, QuantizationScope.LinearLayers, 2, "4-bit integers, layout not specified") { IsGeneric = true },
+        new("GPTQ", 4 + ((16 + 4) / 128.0), QuantizationScope.LinearLayers, 2,
+            "4 bits, group 128: a 16-bit scale and a 4-bit zero point a group"),
+        new("AWQ", 4 + ((16 + 4) / 128.0), QuantizationScope.LinearLayers, 2,
+            "4 bits, group 128: a 16-bit scale and a 4-bit zero point a group"),
+        new("NF4", 4 + (8 / 64.0) + (32 / (64 * 256.0)), QuantizationScope.LinearLayers, 2,
+            "4-bit NormalFloat, block 64 with double quantization: QLoRA, Dettmers et al. 2023, section 3"),
+        new("NVFP4", 4 + (8 / 16.0), QuantizationScope.LinearLayers, 0.5, "E2M1, an FP8 scale for 16 weights"),
+        new("MXFP4", 4 + (8 / 32.0), QuantizationScope.LinearLayers, 0.5, "E2M1, an E8M0 scale for 32 weights: OCP MX v1.0"),
+        new("Q8_0", 8.5, QuantizationScope.AllMatrices, 2, "ggml block of 32: 32 x 8 bits + a 16-bit scale = 34 bytes"),
+        new("Q6_K", 6.5625, QuantizationScope.AllMatrices, 2, "ggml block of 256: 210 bytes"),
+        new("Q5_K_M", 5.7036, QuantizationScope.AllMatrices, 2,
+            "mix of Q5_K and Q6_K, as measured on Llama-3.1-8B: llama.cpp tools/quantize/README.md"),
+        new("Q4_K_M", 4.8944, QuantizationScope.AllMatrices, 2,
+            "mix of Q4_K and Q6_K, as measured on Llama-3.1-8B: llama.cpp tools/quantize/README.md"),
+        new("Q4_0", 4.5, QuantizationScope.AllMatrices, 2, "ggml block of 32: 16 + 2 bytes"),
+    ];
+
+    private static readonly FrozenDictionary<string, Quantization> s_byName = BuildIndex();
+
+    private Quantization(
+        string name, double bitsPerWeight, QuantizationScope scope, double computeBytes, string layout)
+    {
+        Name = name;
+        BitsPerWeight = bitsPerWeight;
+        Scope = scope;
+        ComputeBytes = computeBytes;
+        Layout = layout;
+    }
+
+    public string Name { get; }
+
+    /// <summary>Bits a weight in the quantized part, scales and zero points included.</summary>
+    public double BitsPerWeight { get; }
+
+    public QuantizationScope Scope { get; }
+
+    /// <summary>
+    /// Bytes of the type that the matrix units multiply in (2 for BF16, also for weight-only formats that are expanded
+    /// before the multiplication; 1 for FP8 and INT8; 0.5 for FP4).
+    /// </summary>
+    public double ComputeBytes { get; }
+
+    /// <summary>What a block holds, and its source.</summary>
+    public string Layout { get; }
+
+    /// <summary>True where the name says how many bits, but not what is kept beside them.</summary>
+    public bool IsGeneric { get; private init; }
+
+    public bool IsQuantized => Scope != QuantizationScope.All;
+
+    /// <summary>Bits of every weight outside <see cref="Scope"/>.</summary>
+    public int UnquantizedBits => Name == "FP32" ? 32 : 16;
+
+    public static IReadOnlyList<Quantization> Known => s_known;
+
+    public static Quantization FP32 { get; } = Parse("FP32");
+
+    public static Quantization BF16 { get; } = Parse("BF16");
+
+    public static Quantization FP16 { get; } = Parse("FP16");
+
+    /// <summary>The same format with another scope, as published checkpoints need it.</summary>
+    public Quantization WithScope(QuantizationScope scope) =>
+        scope == Scope ? this : new Quantization(Name, BitsPerWeight, scope, ComputeBytes, Layout) { IsGeneric = IsGeneric };
+
+    /// <exception cref="LlmOpsException">No format has that name.</exception>
+    public static Quantization Parse(string name)
+    {
+        if (s_byName.TryGetValue(NameMatcher.Canonical(name), out Quantization? found))
+        {
+            return found;
+        }
+
+        string[] names = [.. s_known.Select(q => q.Name)];
+        string? nearest = NameMatcher.Nearest(name, names);
+        string hint = nearest is null ? "" : $" Did you mean {nearest}?";
+        throw new LlmOpsException("QuantizationNotFound", ErrorKind.NotFound,
+            $"There is no quantization '{name}'.{hint} Known are {string.Join(", ", names)}.", name);
+    }
+
+    public override string ToString() => Name;
+
+    private static FrozenDictionary<string, Quantization> BuildIndex()
+    {
+        Dictionary<string, Quantization> index = [];
+        foreach (Quantization quantization in s_known)
+        {
+            index.Add(NameMatcher.Canonical(quantization.Name), quantization);
+        }
+
+        foreach ((string alias, string name) in new[]
+        {
+            ("float32", "FP32"), ("float", "FP32"), ("bfloat16", "BF16"), ("float16", "FP16"), ("half", "FP16"),
+            ("fp8_e4m3", "FP8"), ("float8_e4m3fn", "FP8"), ("w8a8", "INT8"), ("w4a16", "INT4"),
+        })
+        {
+            index.Add(NameMatcher.Canonical(alias), index[NameMatcher.Canonical(name)]);
+        }
+
+        return index.ToFrozenDictionary();
+    }
+}
