@@ -26,7 +26,7 @@ public static class GpuCatalog
         string? nearest = NameMatcher.Nearest(name, All.SelectMany(g => g.Aliases.Prepend(g.Name)));
         string hint = nearest is null ? "" : $" Did you mean {Get(nearest).Name}?";
         throw new LlmOpsException("GpuNotFound", ErrorKind.NotFound,
-            $"No GPU is named '{name}'.{hint} Known are {string.Join(", ", All.Select(g => g.Name))}.", name);
+            $"No GPU is named '{name}'.{hint} Get-Gpu or 'llmops gpus' lists the {All.Count} known ones.", name);
     }
 
     public static bool TryGet(string name, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out GpuSpec? gpu)

@@ -17,6 +17,27 @@ public static class InstanceCatalog
 
     public static IEnumerable<string> Regions => All.Select(i => i.Region).Distinct(StringComparer.OrdinalIgnoreCase);
 
+    /// <summary>Instances whose name matches a wildcard pattern, in all regions.</summary>
+    public static IEnumerable<GpuInstance> Find(string pattern) =>
+        All.Where(instance => WildcardName.Matches(pattern, instance.Name));
+
+    /// <summary>The instance of that name in each region that a price is known for.</summary>
+    /// <exception cref="LlmOpsException">No instance has that name.</exception>
+    public static IReadOnlyList<GpuInstance> Get(string name)
+    {
+        List<GpuInstance> found =
+            [.. All.Where(instance => instance.Name.Equals(name, StringComparison.OrdinalIgnoreCase))];
+        if (found.Count > 0)
+        {
+            return found;
+        }
+
+        string? nearest = NameMatcher.Nearest(name, Names);
+        string hint = nearest is null ? "" : $" Did you mean {nearest}?";
+        throw new LlmOpsException("InstanceNotFound", ErrorKind.NotFound,
+            $"No instance is named '{name}'.{hint} Get-GpuInstance or 'llmops instances' lists the known ones.", name);
+    }
+
     /// <summary>
     /// Of each machine the cheapest region only, so that a ranking compares machines and not postal addresses.
     /// </summary>

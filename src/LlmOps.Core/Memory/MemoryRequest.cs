@@ -69,6 +69,9 @@ public readonly record struct MemoryRequest(LlmModel Model)
     /// <summary>vLLM's <c>max_num_seqs</c>; null stands for the engine's default on that GPU.</summary>
     public long? MaxSequences { get; init; } = null;
 
+    /// <summary>vLLM's <c>max_model_len</c>: the longest sequence it accepts; null stands for no limit.</summary>
+    public long? MaxModelLength { get; init; } = null;
+
     /// <summary>Share of device memory that the engine may use; null stands for 0.9 with vLLM and 1 without.</summary>
     public double? GpuMemoryUtilization { get; init; } = null;
 
@@ -110,6 +113,12 @@ public readonly record struct MemoryRequest(LlmModel Model)
         if (MaxSequences is { } sequences)
         {
             Guard.InRange(sequences, 1, MaximumBatchSize, nameof(MaxSequences));
+        }
+
+        if (MaxModelLength is { } longest)
+        {
+            Guard.InRange(longest, 1, MaximumSequenceLength, nameof(MaxModelLength));
+            Guard.InRange(SequenceLength, 1, longest, nameof(SequenceLength));
         }
 
         if (GpuMemoryUtilization is { } utilization)

@@ -1,0 +1,51 @@
+namespace LlmOps.Core.Hardware;
+
+/// <summary>Conditions on instances; null stands for none. Names of providers and regions may be wildcard patterns.</summary>
+public sealed class InstanceFilter
+{
+    private readonly IReadOnlyList<string>? _providers;
+    private readonly IReadOnlyList<string>? _regions;
+    private readonly IReadOnlyList<GpuSpec>? _gpus;
+    private readonly double? _maxUsdPerHour;
+
+    /// <exception cref="LlmOpsException">
+    /// The price is no positive number, or a plain name matches no provider or region.
+    /// </exception>
+    public InstanceFilter(
+        IReadOnlyList<string>? providers = null,
+        IReadOnlyList<string>? regions = null,
+        IReadOnlyList<GpuSpec>? gpus = null,
+        double? maxUsdPerHour = null)
+    {
+        _providers = Known(providers, InstanceCatalog.Providers, "provider", "ProviderNotFound");
+        _regions = Known(regions, InstanceCatalog.Regions, "region", "RegionNotFound");
+        _gpus = gpus;
+        _maxUsdPerHour = maxUsdPerHour is { } most ? Guard.InRange(most, 0.001, 1e6, "MaxUsdPerHour") : null;
+    }
+
+    public bool Accepts(GpuInstance instance) =>
+        Matches(_providers, instance.Provider)
+        && Matches(_regions, instance.Region)
+        && (_gpus is null || _gpus.Contains(instance.Gpu))
+        && !(instance.UsdPerHour > _maxUsdPerHour);
+
+    private static bool Matches(IReadOnlyList<string>? patterns, string name) =>
+        patterns is null || patterns.Any(pattern => WildcardName.Matches(pattern, name));
+
+    private static IReadOnlyList<string>? Known(
+        IReadOnlyList<string>? patterns, IEnumerable<string> names, string what, string errorId)
+    {
+        foreach (string pattern in patterns ?? [])
+        {
+            if (!WildcardName.HasWildcard(pattern) && !names.Contains(pattern, StringComparer.OrdinalIgnoreCase))
+            {
+                string? nearest = NameMatcher.Nearest(pattern, names);
+                string hint = nearest is null ? "" : $" Did you mean {nearest}?";
+                throw new LlmOpsException(errorId, ErrorKind.NotFound,
+                    $"No {what} is named '{pattern}'.{hint} Known are {string.Join(", ", names)}.", pattern);
+            }
+        }
+
+        return patterns;
+    }
+}

@@ -1,0 +1,242 @@
+using System.Globalization;
+using System.Management.Automation;
+using LlmOps.Binding;
+using LlmOps.Completion;
+using LlmOps.Core;
+using LlmOps.Core.Hardware;
+using LlmOps.Core.Models;
+using LlmOps.Core.Performance;
+using LlmOps.Core.Planning;
+using LlmOps.Core.Precision;
+using LlmOps.Errors;
+
+namespace LlmOps.Commands;
+
+/// <summary>Ranks GPU instances for a job by cost efficiency, under a throughput objective.</summary>
+[Cmdlet(VerbsCommon.Find, "OptimalGpuInstance")]
+[OutputType(typeof(InstanceEvaluation))]
+public sealed class FindOptimalGpuInstanceCommand : LlmOpsCmdlet
+{
+    /// <summary>Prices change a few times a year; older ones are worth a second look.</summary>
+    private const int StaleAfterDays = 180;
+
+    private readonly ResolvedValues<string, Quantization> _quantizations;
+    private readonly ResolvedValues<double, Quantization> _precisions;
+    private IReadOnlyList<GpuInstance>? _instances;
+    private bool _nothingToRank;
+    private bool _warnedOfPrices;
+
+    public FindOptimalGpuInstanceCommand()
+    {
+        _quantizations = new(names => ResolveEach(names, Core.Precision.Quantization.Parse));
+        _precisions = new(bytes => ResolveEach(bytes, OptimizationRequest.QuantizationOfBytes));
+    }
+
+    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(ModelNameCompleter))]
+    public ModelReference[] Model { get; set; } = [];
+
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    public long[] BatchSize { get; set; } = [1];
+
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    public long[] InputLength { get; set; } = [512];
+
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    public long[] OutputLength { get; set; } = [256];
+
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    public PerformanceModelName PerformanceModel { get; set; } = PerformanceModelName.Roofline;
+
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [Alias("SloTps")]
+    public double? SloTokensPerSecond { get; set; }
+
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    public double[] SafetyFactor { get; set; } = [0.9];
+
+    [Parameter]
+    public SwitchParameter AdjustOffloading { get; set; }
+
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(QuantizationCompleter))]
+    public string[]? Quantization { get; set; }
+
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [ArgumentCompleter(typeof(PrecisionBytesCompleter))]
+    public double[]? PrecisionBytes { get; set; }
+
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    public KvCacheDataType KvCacheDataType { get; set; } = KvCacheDataType.Auto;
+
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    [SupportsWildcards]
+    [ArgumentCompleter(typeof(InstanceNameCompleter))]
+    public InstanceReference[]? Instance { get; set; }
+
+    [Parameter]
+    [ArgumentCompleter(typeof(GpuNameCompleter))]
+    public GpuReference[]? Gpu { get; set; }
+
+    [Parameter]
+    [SupportsWildcards]
+    [ArgumentCompleter(typeof(ProviderCompleter))]
+    public string[]? Provider { get; set; }
+
+    [Parameter]
+    [SupportsWildcards]
+    [ArgumentCompleter(typeof(RegionCompleter))]
+    public string[]? Region { get; set; }
+
+    [Parameter]
+    public double? MaxUsdPerHour { get; set; }
+
+    [Parameter]
+    public PriceType PriceType { get; set; } = PriceType.OnDemand;
+
+    [Parameter]
+    public double? PrefillAlpha { get; set; }
+
+    [Parameter]
+    public double PrefillBetaSeconds { get; set; }
+
+    [Parameter]
+    public double? DecodeAlpha { get; set; }
+
+    [Parameter]
+    public double DecodeBetaSeconds { get; set; }
+
+    [Parameter]
+    public SwitchParameter IncludeRejected { get; set; }
+
+    protected override void BeginProcessing() => _nothingToRank = !Try(SelectInstances) || _instances is { Count: 0 };
+
+    protected override void ProcessRecord()
+    {
+        if (_nothingToRank)
+        {
+            return;
+        }
+
+        foreach (LlmModel model in ResolveModels(Model))
+        {
+            Try(() => RankFor(model));
+        }
+    }
+
+    private void RankFor(LlmModel model)
+    {
+        if (Quantization is not null && PrecisionBytes is not null)
+        {
+            throw ErrorRecords.Ambiguous(nameof(Quantization), nameof(PrecisionBytes));
+        }
+
+        IReadOnlyList<Quantization>? quantizations = _quantizations.Of(Quantization) ?? _precisions.Of(PrecisionBytes);
+        if (quantizations is { Count: 0 })
+        {
+            return;
+        }
+
+        OptimizationRequest seed = new(new Workload(model, 1, 1, 1) { KvCacheDataType = KvCacheDataType })
+        {
+            PerformanceModel = PerformanceModel,
+            SloTokensPerSecond = SloTokensPerSecond,
+            AdjustOffloading = AdjustOffloading,
+            PriceType = PriceType,
+            Prefill = Calibration(nameof(PrefillAlpha), PrefillAlpha, nameof(PrefillBetaSeconds), PrefillBetaSeconds),
+            Decode = Calibration(nameof(DecodeAlpha), DecodeAlpha, nameof(DecodeBetaSeconds), DecodeBetaSeconds),
+        };
+        Sweep<OptimizationRequest> sweep = new Sweep<OptimizationRequest>(seed)
+            .Over(quantizations, (r, quantization) => r with { Workload = r.Workload with { Quantization = quantization } })
+            .Over(SafetyFactor, (r, factor) => r with { SafetyFactor = factor })
+            .Over(BatchSize, (r, batch) => r with { Workload = r.Workload with { BatchSize = batch } })
+            .Over(InputLength, (r, length) => r with { Workload = r.Workload with { InputLength = length } })
+            .Over(OutputLength, (r, length) => r with { Workload = r.Workload with { OutputLength = length } });
+        foreach (OptimizationRequest request in sweep.Enumerate())
+        {
+            Try(() => WriteRanking(request));
+        }
+    }
+
+    private void WriteRanking(OptimizationRequest request)
+    {
+        IReadOnlyList<InstanceEvaluation> evaluations = InstanceOptimizer.Evaluate(request, _instances, StopToken);
+        if (evaluations.Count > 0 && evaluations[0].Rank is null)
+        {
+            WriteWarning(NothingFound(request, evaluations));
+        }
+
+        foreach (InstanceEvaluation evaluation in evaluations)
+        {
+            if (evaluation.Rank is not null || IncludeRejected)
+            {
+                WarnOfStalePrice(evaluation);
+                WriteObject(evaluation);
+            }
+        }
+    }
+
+    /// <summary>What was closest to being good enough.</summary>
+    private static string NothingFound(in OptimizationRequest request, IReadOnlyList<InstanceEvaluation> evaluations)
+    {
+        InstanceEvaluation? fastest = evaluations.Where(e => e.Feasible).MaxBy(e => e.TokensPerSecond);
+        string job = $"{request.Workload.Model.Name} with {request.Workload.BatchSize} x "
+            + $"({request.Workload.InputLength} + {request.Workload.OutputLength}) tokens";
+        string closest = fastest is null
+            ? "none can run it"
+            : $"the fastest is {fastest.Instance} at {fastest.TokensPerSecond.ToString("N2", CultureInfo.CurrentCulture)} tokens/s";
+        return $"Of {evaluations.Count} instances none is good enough for {job}: {closest}. "
+            + "-IncludeRejected shows each with the reason.";
+    }
+
+    private void WarnOfStalePrice(InstanceEvaluation evaluation)
+    {
+        if (_warnedOfPrices || evaluation.PerformanceModel == nameof(PerformanceModelName.InferSave))
+        {
+            return;
+        }
+
+        int? age = evaluation.PriceDate is { } date ? DateOnly.FromDateTime(DateTime.UtcNow).DayNumber - date.DayNumber : null;
+        if (age is null or > StaleAfterDays)
+        {
+            _warnedOfPrices = true;
+            WriteWarning(age is null
+                ? "Some prices come from a source without dates (PriceDate is empty); check them before you decide."
+                : $"Some prices are {age} days old (see PriceDate); check them before you decide.");
+        }
+    }
+
+    /// <summary>The user's own calibration, where one is given; α defaults to 1.</summary>
+    private PhaseCalibration? Calibration(string alphaName, double? alpha, string betaName, double betaSeconds) =>
+        MyInvocation.BoundParameters.ContainsKey(alphaName) || MyInvocation.BoundParameters.ContainsKey(betaName)
+            ? new PhaseCalibration(alpha ?? 1, betaSeconds)
+            : null;
+
+    private void SelectInstances()
+    {
+        IReadOnlyList<GpuSpec>? gpus = Gpu is null ? null : ResolveEach(Gpu, gpu => gpu.Resolve());
+        InstanceFilter filter = new(Provider, Region, gpus, MaxUsdPerHour);
+        bool filtered = Provider is not null || Region is not null || gpus is not null || MaxUsdPerHour is not null;
+        if (Instance is not null)
+        {
+            _instances = [.. ResolveEach(Instance, instance => instance.Resolve()).SelectMany(i => i).Where(filter.Accepts)];
+        }
+        else if (filtered && PerformanceModel == PerformanceModelName.InferSave && Provider is null && Region is null)
+        {
+            _instances = [.. InstanceOptimizer.PublishedInstances().Where(filter.Accepts)];
+        }
+        else if (filtered)
+        {
+            _instances = [.. InstanceCatalog.CheapestRegions(InstanceCatalog.All.Where(filter.Accepts))];
+        }
+
+        if (_instances is { Count: 0 })
+        {
+            throw new LlmOpsException("NoInstanceMatches", ErrorKind.NotFound,
+                "No known instance meets all of the conditions on instance, GPU, provider, region and price.", null);
+        }
+    }
+}

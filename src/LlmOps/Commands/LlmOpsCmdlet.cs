@@ -1,0 +1,90 @@
+using System.Management.Automation;
+using LlmOps.Core;
+using LlmOps.Core.Models;
+using LlmOps.Errors;
+
+namespace LlmOps.Commands;
+
+/// <summary>What all cmdlets share: the core's errors become non-terminating ones, and Ctrl+C a cancellation.</summary>
+public abstract class LlmOpsCmdlet : PSCmdlet, IDisposable
+{
+    private readonly CancellationTokenSource _stop = new();
+
+    /// <summary>Set when the user stops the pipeline.</summary>
+    protected CancellationToken StopToken => _stop.Token;
+
+    protected override void StopProcessing() => _stop.Cancel();
+
+    public void Dispose()
+    {
+        _stop.Dispose();
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Runs something for one record; bad input is written as an error, and the next record has its turn.</summary>
+    protected bool Try(Action action)
+    {
+        try
+        {
+            action();
+            return true;
+        }
+        catch (LlmOpsException exception)
+        {
+            WriteError(ErrorRecords.From(exception));
+            return false;
+        }
+        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+        {
+            throw new PipelineStoppedException();
+        }
+    }
+
+    /// <summary>Resolves each of some values; those that cannot be are written as errors and left out.</summary>
+    protected IReadOnlyList<TResult> ResolveEach<T, TResult>(IEnumerable<T>? values, Func<T, TResult> resolve)
+    {
+        List<TResult> resolved = [];
+        foreach (T value in values ?? [])
+        {
+            Try(() => resolved.Add(resolve(value)));
+        }
+
+        return resolved;
+    }
+
+    protected IReadOnlyList<LlmModel> ResolveModels(IEnumerable<ModelReference>? models) =>
+        ResolveEach(models, model => model.Resolve(ResolveLiteralPath));
+
+    /// <summary>A PowerShell path, which may start with a drive of any provider, as a path of the file system.</summary>
+    protected string ResolveLiteralPath(string path)
+    {
+        string resolved = SessionState.Path.GetUnresolvedProviderPathFromPSPath(path, out ProviderInfo provider, out _);
+        return provider.Name == "FileSystem" ? resolved : throw ErrorRecords.NotAFilePath(path);
+    }
+
+    /// <summary>
+    /// Writes the items of a catalogue that match the patterns, or all without patterns. A plain name that matches nothing
+    /// is an error, a pattern is not, as everywhere in PowerShell.
+    /// </summary>
+    protected void WriteMatches<T>(
+        string[]? patterns, IEnumerable<T> all, Func<string, IEnumerable<T>> find, Func<string, IEnumerable<T>> get)
+    {
+        if (patterns is null)
+        {
+            WriteObject(all, enumerateCollection: true);
+            return;
+        }
+
+        foreach (string pattern in patterns)
+        {
+            if (WildcardName.HasWildcard(pattern))
+            {
+                WriteObject(find(pattern), enumerateCollection: true);
+            }
+            else
+            {
+                Try(() => WriteObject(get(pattern), enumerateCollection: true));
+            }
+        }
+    }
+}

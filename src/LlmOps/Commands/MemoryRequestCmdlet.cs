@@ -1,0 +1,181 @@
+using System.Management.Automation;
+using LlmOps.Binding;
+using LlmOps.Completion;
+using LlmOps.Core;
+using LlmOps.Core.Hardware;
+using LlmOps.Core.Memory;
+using LlmOps.Core.Models;
+using LlmOps.Core.Precision;
+using LlmOps.Errors;
+
+namespace LlmOps.Commands;
+
+/// <summary>
+/// The parameters that describe how a model is run, and their sweep: each list is an axis, and each combination one
+/// request.
+/// </summary>
+public abstract class MemoryRequestCmdlet : LlmOpsCmdlet
+{
+    private const long DefaultSequenceLength = 2048;
+
+    private readonly ResolvedValues<string, Quantization> _quantizations;
+    private readonly ResolvedValues<GpuReference, GpuSpec> _gpus;
+    private readonly HashSet<string> _warnedOfContext = [];
+
+    protected MemoryRequestCmdlet()
+    {
+        _quantizations = new(names => ResolveEach(names, Core.Precision.Quantization.Parse));
+        _gpus = new(gpus => ResolveEach(gpus, gpu => gpu.Resolve()));
+    }
+
+    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(ModelNameCompleter))]
+    public ModelReference[] Model { get; set; } = [];
+
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    public Engine[] Engine { get; set; } = [Core.Memory.Engine.vLLM];
+
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(QuantizationCompleter))]
+    public string[]? Quantization { get; set; }
+
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    public KvCacheDataType[]? KvCacheDataType { get; set; }
+
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [ArgumentCompleter(typeof(GpuNameCompleter))]
+    public GpuReference[]? Gpu { get; set; }
+
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [Alias("TP")]
+    public int[]? TensorParallelSize { get; set; }
+
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [Alias("PP")]
+    public int[]? PipelineParallelSize { get; set; }
+
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [Alias("EP")]
+    public int[]? ExpertParallelSize { get; set; }
+
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [Alias("DP")]
+    public int[]? DataParallelSize { get; set; }
+
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    public long[]? BatchSize { get; set; }
+
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    public long[]? SequenceLength { get; set; }
+
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    public long[]? InputLength { get; set; }
+
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    public long[]? OutputLength { get; set; }
+
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    public long? MaxModelLength { get; set; }
+
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    public long[]? MaxSequences { get; set; }
+
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    public long[]? MaxBatchedTokens { get; set; }
+
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    public double[]? GpuMemoryUtilization { get; set; }
+
+    /// <summary>Completes a request with what the cmdlet alone knows.</summary>
+    protected virtual MemoryRequest Complete(MemoryRequest request) => request;
+
+    /// <summary>Computes and writes the result for one combination.</summary>
+    protected abstract void WriteResult(MemoryRequest request);
+
+    protected override void ProcessRecord()
+    {
+        IReadOnlyList<Quantization>? quantizations = _quantizations.Of(Quantization);
+        IReadOnlyList<GpuSpec>? gpus = _gpus.Of(Gpu);
+        if (quantizations is { Count: 0 } || gpus is { Count: 0 })
+        {
+            return;
+        }
+
+        foreach (LlmModel model in ResolveModels(Model))
+        {
+            Try(() =>
+            {
+                foreach (MemoryRequest request in Combinations(model, quantizations, gpus).Enumerate())
+                {
+                    StopToken.ThrowIfCancellationRequested();
+                    WarnOfContext(request);
+                    Try(() => WriteResult(request));
+                }
+            });
+        }
+    }
+
+    private Sweep<MemoryRequest> Combinations(
+        LlmModel model, IReadOnlyList<Quantization>? quantizations, IReadOnlyList<GpuSpec>? gpus)
+    {
+        MemoryRequest seed = Complete(new MemoryRequest(model)
+        {
+            SequenceLength = MaxModelLength is > 0 ? MaxModelLength.Value : Math.Min(DefaultSequenceLength, model.ContextLength),
+            MaxModelLength = MaxModelLength,
+        });
+        return new Sweep<MemoryRequest>(seed)
+            .Over(Engine, (r, engine) => r with { Engine = engine })
+            .Over(quantizations, (r, quantization) => r with { Quantization = quantization })
+            .Over(KvCacheDataType, (r, type) => r with { KvCacheDataType = type })
+            .Over(gpus, (r, gpu) => r with { Gpu = gpu })
+            .Over(TensorParallelSize, (r, size) => r with { Parallelism = r.Parallelism with { Tensor = size } })
+            .Over(PipelineParallelSize, (r, size) => r with { Parallelism = r.Parallelism with { Pipeline = size } })
+            .Over(ExpertParallelSize, (r, size) => r with { Parallelism = r.Parallelism with { Expert = size } })
+            .Over(DataParallelSize, (r, size) => r with { Parallelism = r.Parallelism with { Data = size } })
+            .Over(GpuMemoryUtilization, (r, share) => r with { GpuMemoryUtilization = share })
+            .Over(MaxSequences, (r, sequences) => r with { MaxSequences = sequences })
+            .Over(MaxBatchedTokens, (r, tokens) => r with { MaxBatchedTokens = tokens })
+            .Over(BatchSize, (r, batch) => r with { BatchSize = batch })
+            .Over(Lengths(), (r, length) => r with { SequenceLength = length });
+    }
+
+    /// <summary>Says once for each model that its context is shorter than what is asked about; the figures hold all the same.</summary>
+    private void WarnOfContext(in MemoryRequest request)
+    {
+        LlmModel model = request.Model;
+        if (request.SequenceLength > model.ContextLength && _warnedOfContext.Add(model.Name))
+        {
+            WriteWarning($"{model.Name} was made for {model.ContextLength} tokens of context; "
+                + $"{request.SequenceLength} are more.");
+        }
+    }
+
+    /// <summary>Sequence lengths as given, or as the sums of input and output lengths.</summary>
+    private IReadOnlyList<long>? Lengths()
+    {
+        if (InputLength is null && OutputLength is null)
+        {
+            return SequenceLength;
+        }
+
+        if (SequenceLength is not null)
+        {
+            throw ErrorRecords.Ambiguous("SequenceLength", "InputLength with OutputLength");
+        }
+
+        List<long> lengths = [];
+        foreach (long input in InputLength ?? [0])
+        {
+            foreach (long output in OutputLength ?? [0])
+            {
+                Guard.InRange(input, 0, MemoryRequest.MaximumSequenceLength, nameof(InputLength));
+                Guard.InRange(output, 0, MemoryRequest.MaximumSequenceLength, nameof(OutputLength));
+                lengths.Add(input + output);
+            }
+        }
+
+        return lengths;
+    }
+}

@@ -1,0 +1,31 @@
+using System.Management.Automation;
+using LlmOps.Core;
+
+namespace LlmOps.Errors;
+
+/// <summary>Makes every error that the cmdlets write.</summary>
+internal static class ErrorRecords
+{
+    /// <summary>An error of the core, with its id, category and offending value.</summary>
+    public static ErrorRecord From(LlmOpsException exception) => new(
+        exception,
+        exception.ErrorId,
+        exception.Kind switch
+        {
+            ErrorKind.InvalidArgument => ErrorCategory.InvalidArgument,
+            ErrorKind.NotFound => ErrorCategory.ObjectNotFound,
+            ErrorKind.InvalidData => ErrorCategory.InvalidData,
+            ErrorKind.NotSupported => ErrorCategory.NotImplemented,
+            _ => ErrorCategory.NotSpecified,
+        },
+        exception.Target);
+
+    /// <summary>A path that is not in the file system, such as one into the registry.</summary>
+    public static LlmOpsException NotAFilePath(string path) => new(
+        "PathNotInFileSystem", ErrorKind.InvalidArgument,
+        $"'{path}' does not lie in the file system; give the path of a file or folder.", path);
+
+    /// <summary>Two ways to say the same thing, given together.</summary>
+    public static LlmOpsException Ambiguous(string given, string and) => new(
+        "ParametersExcludeEachOther", ErrorKind.InvalidArgument, $"{given} and {and} say the same thing; give one of them.", given);
+}
