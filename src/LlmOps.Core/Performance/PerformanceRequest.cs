@@ -86,6 +86,12 @@ public sealed record PerformancePrediction
 
     public double TotalSeconds => PrefillSeconds + DecodeSeconds;
 
+    /// <summary>
+    /// The longest time to expect, from how far measurements of this kind of model exceeded the prediction; null where none
+    /// were compared.
+    /// </summary>
+    public double? SlowestSeconds { get; init; }
+
     /// <summary>What decoding is bound by.</summary>
     public string? Bottleneck { get; init; }
 

@@ -60,6 +60,12 @@ public sealed class InstanceEvaluation
     /// </summary>
     public double TokensPerSecond { get; init; }
 
+    /// <summary>The throughput that measurements of this kind of model come down to; null where none were compared.</summary>
+    public double? TokensPerSecondLow { get; init; }
+
+    /// <summary>The throughput at the physical floor: no server can be faster.</summary>
+    public double TokensPerSecondHigh { get; init; }
+
     /// <summary><c>Output</c> or <c>InputAndOutput</c>.</summary>
     public required string TokensCounted { get; init; }
 

@@ -111,6 +111,8 @@ public static class InstanceOptimizer
             DecodeSeconds = best.DecodeSeconds,
             TotalSeconds = best.TotalSeconds,
             TokensPerSecond = tps,
+            TokensPerSecondLow = feasible ? countedTokens / best.SlowestSeconds : null,
+            TokensPerSecondHigh = feasible ? countedTokens / (best.Floor.PrefillSeconds + best.Floor.DecodeSeconds) : 0,
             TokensCounted = model.CountsInputTokens ? "InputAndOutput" : "Output",
             OutputTokensPerSecond = feasible ? w.OutputTokens / best.TotalSeconds : 0,
             UsdPerHour = price ?? instance.UsdPerHour,
