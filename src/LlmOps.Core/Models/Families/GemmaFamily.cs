@@ -42,11 +42,14 @@ internal static class GemmaFamily
         int hidden = WidthOr(fields, "hidden_size", defaults.HiddenSize);
         int layerCount = fields.Layers("num_hidden_layers", defaults.LayerCount == 0 ? null : defaults.LayerCount);
         int headDimension = fields.Width("head_dim", 256);
+        int heads = WidthOr(fields, "num_attention_heads", defaults.HeadCount);
+        int keyValueHeads = WidthOr(fields, "num_key_value_heads", defaults.KeyValueHeadCount);
+        ModelFamilies.CheckHeads(fields, heads, keyValueHeads);
         bool bias = fields.Flag("attention_bias", false);
         GroupedAttention full = new()
         {
-            HeadCount = WidthOr(fields, "num_attention_heads", defaults.HeadCount),
-            KeyValueHeadCount = WidthOr(fields, "num_key_value_heads", defaults.KeyValueHeadCount),
+            HeadCount = heads,
+            KeyValueHeadCount = keyValueHeads,
             HeadDimension = headDimension,
             HasQueryBias = bias,
             HasKeyValueBias = bias,

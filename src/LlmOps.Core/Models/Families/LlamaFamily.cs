@@ -56,12 +56,7 @@ internal static class LlamaFamily
         int hidden = fields.Width("hidden_size");
         int heads = fields.Width("num_attention_heads");
         int keyValueHeads = fields.Width("num_key_value_heads", heads);
-        if (heads % keyValueHeads != 0)
-        {
-            throw fields.Contradiction(
-                $"{heads} attention heads cannot be shared evenly by {keyValueHeads} key/value heads.");
-        }
-
+        ModelFamilies.CheckHeads(fields, heads, keyValueHeads);
         int? headDimension = fields.OptionalWidth("head_dim") ?? traits.DefaultHeadDimension;
         if (headDimension is null && hidden % heads != 0)
         {

@@ -59,6 +59,16 @@ internal static class ModelFamilies
         return layers.MoveToImmutable();
     }
 
+    /// <exception cref="LlmOpsException">Query heads cannot be grouped evenly over the KV heads.</exception>
+    public static void CheckHeads(ConfigFields fields, int heads, int keyValueHeads)
+    {
+        if (heads % keyValueHeads != 0)
+        {
+            throw fields.Contradiction(
+                $"{heads} attention heads cannot be shared evenly by {keyValueHeads} key/value heads.");
+        }
+    }
+
     /// <summary>
     /// Which layers look back on a window only: the configuration's own <c>layer_types</c> where it has them, else
     /// <paramref name="otherwise"/>, the rule of the family's class.
