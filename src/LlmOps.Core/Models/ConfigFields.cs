@@ -99,6 +99,31 @@ internal readonly struct ConfigFields
         return texts;
     }
 
+    /// <summary>A list of layer numbers from 0 on; empty where the field is absent.</summary>
+    public IReadOnlySet<int> LayerNumbers(string name)
+    {
+        HashSet<int> numbers = [];
+        if (!TryGet(name, out JsonElement value))
+        {
+            return numbers;
+        }
+
+        const string expected = "a list of layer numbers";
+        if (value.ValueKind != JsonValueKind.Array)
+        {
+            throw Wrong(name, value, expected);
+        }
+
+        foreach (JsonElement item in value.EnumerateArray())
+        {
+            numbers.Add(item.ValueKind == JsonValueKind.Number && item.TryGetInt32(out int number) && number >= 0
+                ? number
+                : throw Wrong(name, item, expected));
+        }
+
+        return numbers;
+    }
+
     /// <summary>An error about the configuration as a whole.</summary>
     public LlmOpsException Contradiction(string problem) =>
         new("ModelConfigInvalid", ErrorKind.InvalidData, $"{_origin}: {problem}", _origin);

@@ -28,7 +28,12 @@ internal static class MixtureFamily
         MixtureOfExperts experts = Experts(fields, "num_experts", fields.Width("moe_intermediate_size"));
         DenseMlp dense = new() { IntermediateSize = fields.Width("intermediate_size"), IsGated = true };
         int step = fields.Width("decoder_sparse_step", 1);
-        return Build(fields, 32768, _ => attention, i => (i + 1) % step == 0 ? experts : dense);
+        IReadOnlySet<int> withoutExperts = fields.LayerNumbers("mlp_only_layers");
+        return Build(
+            fields,
+            32768,
+            _ => attention,
+            i => (i + 1) % step == 0 && !withoutExperts.Contains(i) ? experts : dense);
     }
 
     /// <summary>
