@@ -97,7 +97,7 @@ public static class MemoryEstimator
 
     /// <summary>Whole bytes, rounded up.</summary>
     /// <exception cref="LlmOpsException">More than 2⁶² bytes: no machine has them.</exception>
-    private static long Whole(double bytes)
+    internal static long Whole(double bytes)
     {
         const double most = 1L << 62;
         if (bytes < most / 8)
