@@ -1,0 +1,155 @@
+using System.CommandLine;
+using LlmOps.Core;
+using LlmOps.Core.Hardware;
+using LlmOps.Core.Memory;
+using LlmOps.Core.Models;
+using LlmOps.Core.Precision;
+
+namespace LlmOps.Cli;
+
+/// <summary>The options that a memory estimate and a KV-cache measurement share. Lists are swept.</summary>
+internal sealed class MemoryRequestOptions
+{
+    private readonly Option<string[]> _model = Options.WithModelNames(Options.List("--model", "MODEL",
+        "Catalogue name, repository id, wildcard, or path of a config.json"));
+
+    private readonly Option<string[]> _quantization = Options.List("--quantization", "FORMAT",
+        $"Format of the weights: {string.Join(" ", Quantization.Known.Select(q => q.Name))} [default: as published]");
+
+    private readonly Option<string[]> _kvCacheDataType = Options.List("--kv-cache-data-type", "TYPE",
+        $"Type of cached keys and values: {string.Join(" ", Enum.GetNames<KvCacheDataType>())} [default: Auto, the model's own]");
+
+    private readonly Option<string[]> _engine = Options.List("--engine", "ENGINE",
+        $"{string.Join(" or ", Enum.GetNames<Engine>())} [default: vLLM, or Transformers with --training]");
+
+    private readonly Option<string[]> _gpu = Options.Gpus(
+        "GPUs to hold the result against, by name or wildcard [default: none]");
+
+    private readonly Option<string[]> _batchSize = Options.List("--batch-size", "N", "Sequences in flight [default: 1]");
+
+    private readonly Option<string[]> _sequenceLength = Options.List("--sequence-length", "TOKENS",
+        "Tokens of a sequence, prompt and output together [default: 2048]");
+
+    private readonly Option<string[]> _tensor = Options.List("--tensor-parallel-size", "N",
+        "GPUs that each layer is divided over [default: 1]");
+
+    private readonly Option<string[]> _pipeline = Options.List("--pipeline-parallel-size", "N",
+        "Stages that the layers are divided over [default: 1]");
+
+    private readonly Option<string[]> _expert = Options.List("--expert-parallel-size", "N",
+        "GPUs that whole experts are divided over [default: 1]");
+
+    private readonly Option<string[]> _data = Options.List("--data-parallel-size", "N", "Copies of the model [default: 1]");
+
+    private readonly Option<string[]> _utilization = Options.List("--gpu-memory-utilization", "SHARE",
+        "Share of GPU memory that the engine may use, 0.01 to 1 [default: 0.9 with vLLM, 1 with Transformers]");
+
+    private readonly Option<string[]> _batchedTokens = Options.List("--max-batched-tokens", "TOKENS",
+        "vLLM's max_num_batched_tokens [default: the engine's on that GPU]");
+
+    private readonly Option<string[]> _sequences = Options.List("--max-sequences", "N",
+        "vLLM's max_num_seqs [default: the engine's on that GPU]");
+
+    private readonly Option<bool> _eager = Options.Switch("--enforce-eager", "vLLM captures no CUDA graphs");
+
+    private readonly Option<bool> _training = Options.Switch("--training",
+        "Estimate a training step: with gradients and optimizer states, without KV cache");
+
+    private readonly Option<string[]> _optimizer = Options.List("--optimizer", "NAME",
+        $"Optimizer of the training: {string.Join(" ", Enum.GetNames<Optimizer>())} [default: AdamW]");
+
+    private readonly bool _withTraining;
+
+    public MemoryRequestOptions(bool withTraining) => _withTraining = withTraining;
+
+    public void AddTo(Command command)
+    {
+        foreach (Option option in (Option[])[_model, _quantization, _kvCacheDataType, _engine, _gpu, _batchSize,
+            _sequenceLength, _tensor, _pipeline, _expert, _data, _utilization, _batchedTokens, _sequences, _eager])
+        {
+            command.Add(option);
+        }
+
+        if (_withTraining)
+        {
+            command.Add(_training);
+            command.Add(_optimizer);
+        }
+    }
+
+    /// <summary>Every combination of the values that are right; the wrong ones are reported.</summary>
+    public IEnumerable<MemoryRequest> Requests(ParseResult parse, Diagnostics diagnostics)
+    {
+        List<LlmModel> models = Values.ParseModels(parse.GetValue(_model) ?? [], diagnostics);
+        Reader read = new(parse, diagnostics);
+        bool training = _withTraining && parse.GetValue(_training);
+        List<Engine> engines = read.Enums<Engine>(_engine, "Engine");
+        List<Quantization> quantizations = read.List(_quantization, Quantization.Parse);
+        List<KvCacheDataType> cacheTypes = read.Enums<KvCacheDataType>(_kvCacheDataType, "KvCacheDataType");
+        List<GpuSpec> gpus = read.Gpus(_gpu);
+        List<int> tensor = read.SmallWholes(_tensor, "TensorParallelSize");
+        List<int> pipeline = read.SmallWholes(_pipeline, "PipelineParallelSize");
+        List<int> expert = read.SmallWholes(_expert, "ExpertParallelSize");
+        List<int> data = read.SmallWholes(_data, "DataParallelSize");
+        List<double> utilization = read.List(_utilization, text => Values.Number(text, "GpuMemoryUtilization"));
+        List<long> batchedTokens = read.Wholes(_batchedTokens, "MaxBatchedTokens");
+        List<long> sequences = read.Wholes(_sequences, "MaxSequences");
+        List<Optimizer> optimizers = _withTraining ? read.Enums<Optimizer>(_optimizer, "Optimizer") : [];
+        List<long> batchSizes = read.Wholes(_batchSize, "BatchSize");
+        List<long> lengths = read.Wholes(_sequenceLength, "SequenceLength");
+        if (models.Count == 0 || read.LeavesNothing)
+        {
+            return [];
+        }
+
+        MemoryRequest seed = new(models[0])
+        {
+            Engine = training ? Engine.Transformers : Engine.vLLM,
+            Training = training,
+            EnforceEager = parse.GetValue(_eager),
+        };
+        return new Sweep<MemoryRequest>(seed)
+            .Over(models, (r, v) => r with { Model = v })
+            .Over(engines, (r, v) => r with { Engine = v })
+            .Over(quantizations, (r, v) => r with { Quantization = v })
+            .Over(cacheTypes, (r, v) => r with { KvCacheDataType = v })
+            .Over(gpus, (r, v) => r with { Gpu = v })
+            .Over(tensor, (r, v) => r with { Parallelism = r.Parallelism with { Tensor = v } })
+            .Over(pipeline, (r, v) => r with { Parallelism = r.Parallelism with { Pipeline = v } })
+            .Over(expert, (r, v) => r with { Parallelism = r.Parallelism with { Expert = v } })
+            .Over(data, (r, v) => r with { Parallelism = r.Parallelism with { Data = v } })
+            .Over(utilization, (r, v) => r with { GpuMemoryUtilization = v })
+            .Over(batchedTokens, (r, v) => r with { MaxBatchedTokens = v })
+            .Over(sequences, (r, v) => r with { MaxSequences = v })
+            .Over(optimizers, (r, v) => r with { Optimizer = v })
+            .Over(batchSizes, (r, v) => r with { BatchSize = v })
+            .Over(lengths, (r, v) => r with { SequenceLength = v })
+            .Enumerate();
+    }
+
+    /// <summary>Reads lists, and remembers whether one was given of which no value is right.</summary>
+    private sealed class Reader(ParseResult parse, Diagnostics diagnostics)
+    {
+        public bool LeavesNothing { get; private set; }
+
+        public List<T> List<T>(Option<string[]> option, Func<string, T> value) =>
+            Check(option, Values.ParseList(parse.GetValue(option) ?? [], diagnostics, value));
+
+        public List<GpuSpec> Gpus(Option<string[]> option) =>
+            Check(option, Values.ParseGpus(parse.GetValue(option) ?? [], diagnostics));
+
+        public List<long> Wholes(Option<string[]> option, string name) => List(option, text => Values.Whole(text, name));
+
+        public List<int> SmallWholes(Option<string[]> option, string name) =>
+            List(option, text => Values.SmallWhole(text, name));
+
+        public List<T> Enums<T>(Option<string[]> option, string name)
+            where T : struct, Enum => List(option, text => Values.OneOf<T>(text, name));
+
+        private List<T> Check<T>(Option<string[]> option, List<T> values)
+        {
+            LeavesNothing |= values.Count == 0 && parse.GetResult(option) is not null;
+            return values;
+        }
+    }
+}
