@@ -57,7 +57,7 @@ internal static class OptimizationReport
             terminal.Out.WriteLine("Optimal instance: none");
         }
 
-        WriteTables(terminal, all, shown);
+        WriteTables(terminal, request.PriceType, all, shown);
     }
 
     public static string WhyNothing(
@@ -134,7 +134,8 @@ internal static class OptimizationReport
         lines.Add($"Instance: {best.Instance} ({best.Provider}, {best.Region})");
         if (best.GpuCount > 1)
         {
-            lines.Add($"Layout: {best.DataParallelSize} copies, each over {best.TensorParallelSize} GPUs");
+            string copies = best.DataParallelSize == 1 ? "1 copy of the model" : $"{best.DataParallelSize} copies of the model, each";
+            lines.Add($"Layout: {copies} {(best.TensorParallelSize == 1 ? "on one GPU" : $"over {best.TensorParallelSize} GPUs")}");
         }
 
         lines.Add($"KV Cache offloading ratio: {100 * best.OffloadRatio:0.0}%");
@@ -186,7 +187,10 @@ internal static class OptimizationReport
     }
 
     private static void WriteTables(
-        Terminal terminal, IReadOnlyList<InstanceEvaluation> all, IReadOnlyList<InstanceEvaluation> shown)
+        Terminal terminal,
+        PriceType price,
+        IReadOnlyList<InstanceEvaluation> all,
+        IReadOnlyList<InstanceEvaluation> shown)
     {
         InstanceEvaluation[] ranked = [.. shown.Where(e => e.Rank is not null)];
         InstanceEvaluation[] rejected = [.. shown.Where(e => e.Rank is null)];
@@ -201,7 +205,10 @@ internal static class OptimizationReport
         }
 
         lines.Add($"");
-        lines.Add($"{all.Count} instances: {meeting} ranked, {missing} below the SLO, {all.Count - meeting - missing} unable to run the job.");
+        string others = price == PriceType.OnDemand
+            ? "unable to run the job"
+            : $"unable to run the job or without a {price.ToString().ToLowerInvariant()} price";
+        lines.Add($"{all.Count} instances: {meeting} ranked, {missing} below the SLO, {all.Count - meeting - missing} {others}.");
         if (rejected.Length > 0)
         {
             lines.Add($"");
