@@ -29,13 +29,13 @@ internal static class Values
     public static List<LlmModel> ParseModels(IEnumerable<string> tokens, Diagnostics diagnostics)
     {
         List<LlmModel> models = [];
-        foreach (string token in tokens.SelectMany(t => ModelReference.IsFile(t) ? [t] : Split([t])))
+        foreach (string token in tokens.SelectMany(t => ModelSource.IsFile(t) ? [t] : Split([t])))
         {
             diagnostics.Try(() =>
             {
-                LlmModel[] found = WildcardName.HasWildcard(token) && !ModelReference.IsFile(token)
+                LlmModel[] found = WildcardName.HasWildcard(token) && !ModelSource.IsFile(token)
                     ? [.. ModelCatalog.Find(token)]
-                    : [ModelReference.Resolve(token)];
+                    : [ModelSource.Resolve(token)];
                 models.AddRange(found.Length > 0 ? found : throw new LlmOpsException(
                     "ModelNotFound", ErrorKind.NotFound, $"No model matches '{token}'; 'llmops models' lists them.", token));
             });

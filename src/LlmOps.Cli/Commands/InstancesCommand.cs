@@ -27,7 +27,7 @@ internal static class InstancesCommand
     public static Command Create(Terminal terminal)
     {
         Argument<string?> pattern = Options.Pattern("instance");
-        InstanceFilter filter = new(greedy: false);
+        InstanceOptions filter = new(greedy: false);
         Option<string?> most = Options.Single("--max-usd-per-hour", "USD", "Highest price on demand, USD an hour [default: any]");
         Option<bool> allRegions = Options.Switch("--all-regions", "A row for each region, not the cheapest alone");
         Option<string?> output = Options.Output();

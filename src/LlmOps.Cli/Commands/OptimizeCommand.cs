@@ -2,6 +2,7 @@ using System.CommandLine;
 using LlmOps.Cli.Rendering;
 using LlmOps.Core;
 using LlmOps.Core.Hardware;
+using LlmOps.Core.Models;
 using LlmOps.Core.Performance;
 using LlmOps.Core.Planning;
 using LlmOps.Core.Precision;
@@ -115,7 +116,7 @@ internal static class OptimizeCommand
         private readonly Option<string?> _priceType = Options.Single("--price-type", "NAME",
             $"{string.Join(", ", Enum.GetNames<PriceType>())} [default: OnDemand]");
 
-        private readonly InstanceFilter _filter = new(greedy: true);
+        private readonly InstanceOptions _filter = new(greedy: true);
 
         private readonly Option<bool> _all = Options.Switch("--all", "List every instance that meets the SLO");
 
@@ -158,7 +159,7 @@ internal static class OptimizeCommand
         public OptimizationRequest ReadRequest(ParseResult parse)
         {
             Workload workload = new(
-                ModelReference.Resolve(parse.GetValue(_model)!),
+                ModelSource.Resolve(parse.GetValue(_model)!),
                 parse.Whole(_batchSize, "BatchSize") ?? DefaultBatchSize,
                 parse.Whole(_inputLength, "InputLength") ?? DefaultInputLength,
                 parse.Whole(_outputLength, "OutputLength") ?? DefaultOutputLength)

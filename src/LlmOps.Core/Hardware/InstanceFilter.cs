@@ -9,7 +9,7 @@ public sealed class InstanceFilter
     private readonly double? _maxUsdPerHour;
 
     /// <exception cref="LlmOpsException">
-    /// The price is no positive number, or a plain name matches no provider or region.
+    /// The price is no positive number, or a name or pattern matches no provider or region.
     /// </exception>
     public InstanceFilter(
         IReadOnlyList<string>? providers = null,
@@ -17,8 +17,8 @@ public sealed class InstanceFilter
         IReadOnlyList<GpuSpec>? gpus = null,
         double? maxUsdPerHour = null)
     {
-        _providers = Known(providers, InstanceCatalog.Providers, "provider", "ProviderNotFound");
-        _regions = Known(regions, InstanceCatalog.Regions, "region", "RegionNotFound");
+        _providers = providers?.Select(CheckProvider).ToList();
+        _regions = regions?.Select(CheckRegion).ToList();
         _gpus = gpus;
         _maxUsdPerHour = maxUsdPerHour is { } most ? Guard.InRange(most, 0.001, 1e6, "MaxUsdPerHour") : null;
     }
@@ -29,23 +29,28 @@ public sealed class InstanceFilter
         && (_gpus is null || _gpus.Contains(instance.Gpu))
         && !(instance.UsdPerHour > _maxUsdPerHour);
 
+    /// <summary>The name or pattern itself, known to match a provider.</summary>
+    /// <exception cref="LlmOpsException">It matches none.</exception>
+    public static string CheckProvider(string pattern) =>
+        Check(pattern, InstanceCatalog.Providers, "provider", "ProviderNotFound");
+
+    /// <summary>The name or pattern itself, known to match a region.</summary>
+    /// <exception cref="LlmOpsException">It matches none.</exception>
+    public static string CheckRegion(string pattern) => Check(pattern, InstanceCatalog.Regions, "region", "RegionNotFound");
+
     private static bool Matches(IReadOnlyList<string>? patterns, string name) =>
         patterns is null || patterns.Any(pattern => WildcardName.Matches(pattern, name));
 
-    private static IReadOnlyList<string>? Known(
-        IReadOnlyList<string>? patterns, IEnumerable<string> names, string what, string errorId)
+    private static string Check(string pattern, IEnumerable<string> names, string what, string errorId)
     {
-        foreach (string pattern in patterns ?? [])
+        if (names.Any(name => WildcardName.Matches(pattern, name)))
         {
-            if (!WildcardName.HasWildcard(pattern) && !names.Contains(pattern, StringComparer.OrdinalIgnoreCase))
-            {
-                string? nearest = NameMatcher.Nearest(pattern, names);
-                string hint = nearest is null ? "" : $" Did you mean {nearest}?";
-                throw new LlmOpsException(errorId, ErrorKind.NotFound,
-                    $"No {what} is named '{pattern}'.{hint} Known are {string.Join(", ", names)}.", pattern);
-            }
+            return pattern;
         }
 
-        return patterns;
+        string? nearest = NameMatcher.Nearest(pattern, names);
+        string hint = nearest is null ? "" : $" Did you mean {nearest}?";
+        throw new LlmOpsException(errorId, ErrorKind.NotFound,
+            $"No {what} is named '{pattern}'.{hint} Known are {string.Join(", ", names)}.", pattern);
     }
 }

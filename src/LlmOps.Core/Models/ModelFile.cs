@@ -5,6 +5,9 @@ public static class ModelFile
 {
     private const string ConfigName = "config.json";
 
+    /// <summary>Whether there is a folder of that path with a configuration in it.</summary>
+    public static bool IsModelFolder(string path) => File.Exists(Path.Combine(path, ConfigName));
+
     /// <param name="path">A configuration, or the folder that it lies in.</param>
     /// <exception cref="LlmOpsException">There is nothing there that can be read as a model.</exception>
     public static LlmModel Read(string path)

@@ -43,6 +43,8 @@ public readonly record struct Workload(LlmModel Model, long BatchSize, long Inpu
         Guard.InRange(BatchSize, 1, Memory.MemoryRequest.MaximumBatchSize, nameof(BatchSize));
         Guard.InRange(InputLength, 1, Memory.MemoryRequest.MaximumSequenceLength, nameof(InputLength));
         Guard.InRange(OutputLength, 1, Memory.MemoryRequest.MaximumSequenceLength, nameof(OutputLength));
+        Guard.InRange(
+            InputLength + OutputLength, 1, Memory.MemoryRequest.MaximumSequenceLength, "InputLength plus OutputLength");
     }
 }
 

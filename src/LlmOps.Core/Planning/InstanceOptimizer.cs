@@ -11,7 +11,7 @@ public static class InstanceOptimizer
 
     /// <summary>
     /// Evaluates instances for a job: those that can run it and meet the SLO come first, ranked by cost efficiency, then by
-    /// throughput; the others follow with the reason of their rejection.
+    /// throughput; the others follow, fastest first, with the reason of their rejection.
     /// </summary>
     /// <param name="request">The job and the conditions.</param>
     /// <param name="instances">
@@ -47,7 +47,10 @@ public static class InstanceOptimizer
             ranked[i].Rank = i + 1;
         }
 
-        ranked.AddRange(evaluations.Where(e => e.Rank is null));
+        ranked.AddRange(evaluations
+            .Where(e => e.Rank is null)
+            .OrderByDescending(e => e.TokensPerSecond)
+            .ThenBy(e => e.Instance, StringComparer.Ordinal));
         return ranked;
     }
 
@@ -105,7 +108,7 @@ public static class InstanceOptimizer
             InputLength = w.InputLength,
             OutputLength = w.OutputLength,
             WeightsGB = best.WeightBytes * tensor / Units.BytesPerGB,
-            KvCacheGB = best.KvCacheBytes * tensor * copies / Units.BytesPerGB,
+            KvCacheGB = best.KvCacheBytes * tensor * w.BatchSize / BatchOfCopy(w.BatchSize, copies) / Units.BytesPerGB,
             OffloadRatio = best.OffloadRatio,
             PrefillSeconds = best.PrefillSeconds,
             DecodeSeconds = best.DecodeSeconds,
@@ -131,6 +134,9 @@ public static class InstanceOptimizer
                 $"{tps:0.##} tokens/s are below the SLO of {request.SloTokensPerSecond:0.##}")),
         };
     }
+
+    /// <summary>Sequences that the fullest copy has.</summary>
+    private static long BatchOfCopy(long batch, int copies) => (batch + copies - 1) / copies;
 
     /// <summary>
     /// Tokens for a USD. InferSave's authors bill whole hours and divide by all of them, although the numerator is one
@@ -161,7 +167,7 @@ public static class InstanceOptimizer
             int copies = instance.GpuCount / tensor;
             Workload w = request.Workload;
             PerformanceRequest part = new(
-                w with { BatchSize = (w.BatchSize + copies - 1) / copies }, instance.Gpu, tensor)
+                w with { BatchSize = BatchOfCopy(w.BatchSize, copies) }, instance.Gpu, tensor)
             {
                 SafetyFactor = request.SafetyFactor,
                 AdjustOffloading = request.AdjustOffloading,

@@ -22,26 +22,7 @@ public sealed class ModelReference
     /// <summary>The model that is meant.</summary>
     /// <param name="resolvePath">Turns a PowerShell path into one of the file system.</param>
     /// <exception cref="Core.LlmOpsException">The text names no known model and leads to no file of one.</exception>
-    internal LlmModel Resolve(Func<string, string> resolvePath)
-    {
-        if (_model is not null)
-        {
-            return _model;
-        }
-
-        if (ModelCatalog.TryGet(_text, out LlmModel? known))
-        {
-            return known;
-        }
-
-        return LooksLikePath(_text) ? ModelFile.Read(resolvePath(_text)) : ModelCatalog.Get(_text);
-    }
+    internal LlmModel Resolve(Func<string, string> resolvePath) => _model ?? ModelSource.Resolve(_text, resolvePath);
 
     public override string ToString() => _text;
-
-    /// <summary>A repository id has a slash too, but neither a leading dot nor a file's ending.</summary>
-    private static bool LooksLikePath(string text) =>
-        text.EndsWith(".json", StringComparison.OrdinalIgnoreCase)
-        || text.StartsWith('.') || text.StartsWith('~') || text.StartsWith('/') || text.Contains('\\', StringComparison.Ordinal)
-        || text.Contains(':', StringComparison.Ordinal);
 }

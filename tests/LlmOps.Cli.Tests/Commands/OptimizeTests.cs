@@ -160,7 +160,7 @@ public sealed class OptimizeTests
     [InlineData("--batch-size -1", "BatchSize is -1, but must be")]
     [InlineData("--batch-size 1.5", "BatchSize is '1.5', but must be a whole number")]
     [InlineData("--batch-size 99999999999999999999", "BatchSize is '99999999999999999999', but must be a whole number")]
-    [InlineData("--input-len 100000000 --output-len 100000000", "SequenceLength is 200000000")]
+    [InlineData("--input-len 100000000 --output-len 100000000", "InputLength plus OutputLength is 200000000")]
     [InlineData("--safety-factor NaN", "SafetyFactor is NaN (not a number), but must be between 0.01 and 1.")]
     [InlineData("--safety-factor 0,87", "SafetyFactor is '0,87', but must be a number with a decimal point")]
     [InlineData("--slo-tps Infinity", "SloTokensPerSecond is Infinity")]
