@@ -219,10 +219,21 @@ public sealed class FindOptimalGpuInstanceCommand : LlmOpsCmdlet
     {
         IReadOnlyList<GpuSpec>? gpus = Gpu is null ? null : ResolveEach(Gpu, gpu => gpu.Resolve());
         InstanceFilter filter = new(Provider, Region, gpus, MaxUsdPerHour);
+        if (gpus is { Count: 0 })
+        {
+            _instances = [];
+            return;
+        }
+
         bool filtered = Provider is not null || Region is not null || gpus is not null || MaxUsdPerHour is not null;
         if (Instance is not null)
         {
-            _instances = [.. ResolveEach(Instance, instance => instance.Resolve()).SelectMany(i => i).Where(filter.Accepts)];
+            IReadOnlyList<IReadOnlyList<GpuInstance>> named = ResolveEach(Instance, instance => instance.Resolve());
+            _instances = [.. named.SelectMany(i => i).Where(filter.Accepts)];
+            if (named.Count == 0)
+            {
+                return;
+            }
         }
         else if (filtered && PerformanceModel == PerformanceModelName.InferSave && Provider is null && Region is null)
         {
