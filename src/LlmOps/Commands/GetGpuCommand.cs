@@ -9,7 +9,7 @@ namespace LlmOps.Commands;
 [OutputType(typeof(GpuSpec))]
 public sealed class GetGpuCommand : LlmOpsCmdlet
 {
-    [Parameter(Position = 0, ValueFromPipeline = true)]
+    [Parameter(Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [SupportsWildcards]
     [ArgumentCompleter(typeof(GpuNameCompleter))]
     public string[]? Name { get; set; }

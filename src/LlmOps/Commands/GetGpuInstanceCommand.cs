@@ -11,7 +11,7 @@ public sealed class GetGpuInstanceCommand : LlmOpsCmdlet
 {
     private InstanceFilter? _filter;
 
-    [Parameter(Position = 0, ValueFromPipeline = true)]
+    [Parameter(Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [SupportsWildcards]
     [ArgumentCompleter(typeof(InstanceNameCompleter))]
     public string[]? Name { get; set; }
