@@ -1,7 +1,6 @@
 using System.Collections.ObjectModel;
 using System.Management.Automation;
 using LlmOps.Completion;
-using LlmOps.Core;
 using LlmOps.Core.Models;
 using LlmOps.Errors;
 
@@ -67,9 +66,9 @@ public sealed class GetLlmModelCommand : LlmOpsCmdlet
             Collection<string> files = GetResolvedProviderPathFromPSPath(path, out ProviderInfo provider);
             return provider.Name == "FileSystem" ? files : throw ErrorRecords.NotAFilePath(path);
         }
-        catch (ItemNotFoundException e)
+        catch (SessionStateException e)
         {
-            throw new LlmOpsException("ModelFileNotFound", ErrorKind.NotFound, $"There is no file '{path}'.", path, e);
+            throw ErrorRecords.NoSuchPath(path, e);
         }
     }
 }

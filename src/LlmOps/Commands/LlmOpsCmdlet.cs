@@ -58,8 +58,15 @@ public abstract class LlmOpsCmdlet : PSCmdlet, IDisposable
     /// <summary>A PowerShell path, which may start with a drive of any provider, as a path of the file system.</summary>
     protected string ResolveLiteralPath(string path)
     {
-        string resolved = SessionState.Path.GetUnresolvedProviderPathFromPSPath(path, out ProviderInfo provider, out _);
-        return provider.Name == "FileSystem" ? resolved : throw ErrorRecords.NotAFilePath(path);
+        try
+        {
+            string resolved = SessionState.Path.GetUnresolvedProviderPathFromPSPath(path, out ProviderInfo provider, out _);
+            return provider.Name == "FileSystem" ? resolved : throw ErrorRecords.NotAFilePath(path);
+        }
+        catch (SessionStateException e)
+        {
+            throw ErrorRecords.NoSuchPath(path, e);
+        }
     }
 
     /// <summary>

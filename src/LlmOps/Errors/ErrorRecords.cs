@@ -25,6 +25,12 @@ internal static class ErrorRecords
         "PathNotInFileSystem", ErrorKind.InvalidArgument,
         $"'{path}' does not lie in the file system; give the path of a file or folder.", path);
 
+    /// <summary>A path whose file, drive or provider does not exist.</summary>
+    public static LlmOpsException NoSuchPath(string path, SessionStateException exception) => new(
+        "ModelFileNotFound", ErrorKind.NotFound,
+        exception is ItemNotFoundException ? $"There is no file '{path}'." : $"There is no file '{path}': {exception.Message}",
+        path, exception);
+
     /// <summary>Two ways to say the same thing, given together.</summary>
     public static LlmOpsException Ambiguous(string given, string and) => new(
         "ParametersExcludeEachOther", ErrorKind.InvalidArgument, $"{given} and {and} say the same thing; give one of them.", given);
