@@ -64,6 +64,9 @@ public sealed class KvCacheMeasurement
 
     /// <summary>Whether the sequences fit the pool; null without a GPU.</summary>
     public bool? Fits => SequenceCapacity is { } capacity ? capacity >= BatchSize : null;
+
+    public override string ToString() => FormattableString.Invariant(
+        $"{ModelName}: {BatchSize} x {SequenceLength} tokens, {TotalGiB:0.00} GiB");
 }
 
 /// <summary>Measures KV caches.</summary>
