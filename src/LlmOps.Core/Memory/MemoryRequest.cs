@@ -168,7 +168,23 @@ public readonly record struct MemoryRequest(LlmModel Model)
                 + $"{Model.KeyValueHeadCount} KV heads of {Model.Name} must divide evenly over the ranks. "
                 + $"The nearest valid value is {nearest}.", tensor);
         }
+
+        if (!Align(expert, tensor))
+        {
+            int nearest = expert;
+            while (!Align(nearest, tensor))
+            {
+                nearest--;
+            }
+
+            throw new LlmOpsException("ExpertParallelSizeNotSupported", ErrorKind.NotSupported,
+                $"ExpertParallelSize is {expert}, but must be a multiple or a divisor of TensorParallelSize ({tensor}). "
+                + $"The nearest valid value is {nearest}.", expert);
+        }
     }
+
+    /// <summary>Whether whole groups of ranks of one kind make up a rank of the other.</summary>
+    private static bool Align(int expert, int tensor) => expert % tensor == 0 || tensor % expert == 0;
 
     private bool DividesHeads(int tensor)
     {
