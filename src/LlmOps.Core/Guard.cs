@@ -30,7 +30,7 @@ public static class Guard
         }
 
         double nearest = value > maximum ? maximum : minimum;
-        throw OutOfRange(name, value, double.IsNaN(value) ? "NaN (not a number)" : Text(value),
+        throw OutOfRange(name, value, double.IsNaN(value) ? "NaN (not a number)" : Exact(value),
             Text(minimum), Text(maximum), double.IsNaN(value) ? null : Text(nearest));
     }
 
@@ -43,6 +43,9 @@ public static class Guard
     }
 
     private static string Text(long value) => value.ToString(CultureInfo.InvariantCulture);
+
+    /// <summary>All digits, so that a value just outside is not shown as the bound itself.</summary>
+    private static string Exact(double value) => value.ToString("R", CultureInfo.InvariantCulture);
 
     private static string Text(double value) => value.ToString("0.######", CultureInfo.InvariantCulture);
 }
