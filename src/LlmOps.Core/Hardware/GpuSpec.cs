@@ -76,20 +76,30 @@ public sealed class GpuSpec
     /// <summary>Where the figures were published.</summary>
     public required string Source { get; init; }
 
-    /// <summary>Peak of the 16-bit matrix units in TFLOPS, the figure that GPUs are compared by.</summary>
-    public double Fp16Tflops => DenseTflops.Fp16 ?? DenseTflops.Bf16 ?? DenseTflops.Fp32 ?? 0;
+    /// <summary>Peak of the 16-bit matrix units in TFLOPS, the figure that GPUs are compared by: of the faster 16-bit type.</summary>
+    public double Fp16Tflops => (DenseTflops.Fp16, DenseTflops.Bf16) switch
+    {
+        ({ } fp16, { } bf16) => Math.Max(fp16, bf16),
+        ({ } fp16, null) => fp16,
+        (null, { } bf16) => bf16,
+        _ => DenseTflops.Fp32 ?? 0,
+    };
 
     /// <summary>
-    /// Dense peak in TFLOPS for products of elements of that size. Where the chip has no unit for the type, the next wider
-    /// one does the work.
+    /// Dense peak in TFLOPS for products of weights stored like that. Where the chip has no units for the type, or slower ones,
+    /// those of the next wider type do the work: FP4 as FP8, FP8 and INT8 as 16 bits.
     /// </summary>
-    /// <param name="computeBytes">Bytes of an element as it is multiplied: <see cref="Quantization.ComputeBytes"/>.</param>
-    public double PeakTflops(double computeBytes)
+    public double PeakTflops(Quantization quantization)
     {
-        double? peak = computeBytes <= 0.5 ? DenseTflops.Fp4 : null;
-        peak ??= computeBytes <= 1 ? DenseTflops.Fp8 ?? DenseTflops.Int8 : null;
-        peak ??= computeBytes <= 2 ? Fp16Tflops : null;
-        return peak ?? DenseTflops.Tf32 ?? DenseTflops.Fp32 ?? Fp16Tflops;
+        double wide = Fp16Tflops;
+        return quantization.ComputeBytes switch
+        {
+            > 2 => DenseTflops.Tf32 ?? DenseTflops.Fp32 ?? wide,
+            > 1 => wide,
+            > 0.5 when quantization.Name == "INT8" => Math.Max(DenseTflops.Int8 ?? 0, wide),
+            > 0.5 => Math.Max(DenseTflops.Fp8 ?? 0, wide),
+            _ => Math.Max(DenseTflops.Fp4 ?? DenseTflops.Fp8 ?? 0, wide),
+        };
     }
 
     public override string ToString() => Name;

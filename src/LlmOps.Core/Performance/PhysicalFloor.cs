@@ -29,6 +29,6 @@ public readonly record struct PhysicalFloor(double PrefillSeconds, double Decode
 internal readonly record struct Rates(double OperationsPerSecond, double BytesPerSecond)
 {
     public static Rates Peak(in Workload workload, GpuSpec gpu, int gpuCount) => new(
-        gpuCount * gpu.PeakTflops(workload.EffectiveQuantization.ComputeBytes) * Units.FlopsPerTeraflop,
+        gpuCount * gpu.PeakTflops(workload.EffectiveQuantization) * Units.FlopsPerTeraflop,
         gpuCount * gpu.MemoryBandwidthGBps * Units.BytesPerGB);
 }
