@@ -41,7 +41,9 @@ public static class InstanceOptimizer
             .Where(e => e.Feasible && e.MeetsSlo)
             .OrderByDescending(e => e.CostEfficiency)
             .ThenByDescending(e => e.TokensPerSecond)
-            .ThenBy(e => e.Instance, StringComparer.Ordinal)];
+            .ThenBy(e => e.Instance, StringComparer.Ordinal)
+            .ThenBy(e => e.Provider, StringComparer.Ordinal)
+            .ThenBy(e => e.Region, StringComparer.Ordinal)];
         for (int i = 0; i < ranked.Count; i++)
         {
             ranked[i].Rank = i + 1;
