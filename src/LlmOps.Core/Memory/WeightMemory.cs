@@ -8,27 +8,31 @@ internal static class WeightMemory
 {
     public static double Bytes(LlmModel model, PipelineStage stage, in MemoryRequest request)
     {
-        Quantization quantization = request.EffectiveQuantization;
-        double quantizedBits = quantization.BitsPerWeight
-            * (quantization.IsGeneric ? request.Parameters.QuantizationOverheadMultiplier : 1);
-        double otherBits = quantization.UnquantizedBits;
-        (double linear, double expert, double embedding, double vector) = quantization.Scope switch
-        {
-            QuantizationScope.LinearLayers => (quantizedBits, quantizedBits, otherBits, otherBits),
-            QuantizationScope.RoutedExperts => (otherBits, quantizedBits, otherBits, otherBits),
-            QuantizationScope.AllMatrices => (quantizedBits, quantizedBits, quantizedBits, otherBits),
-            _ => (quantizedBits, quantizedBits, quantizedBits, quantizedBits),
-        };
-
+        Bits size = Bits.Of(request);
         (int tensor, _, int expertRanks, _) = request.Parallelism;
         double headShare = KeyValueShare(model, tensor);
         double expertShare = ExpertShare(model.ExpertCount, tensor, expertRanks);
         ShardedParameters p = stage.Layers;
-        double bits = (linear * (((double)p.Split / tensor) + (p.KeyValue * headShare) + p.Copied))
-            + (vector * (((double)p.SplitVectors / tensor) + (p.KeyValueVectors * headShare) + p.CopiedVectors))
-            + (expertShare * ((expert * p.Experts) + (vector * p.ExpertVectors)))
-            + (embedding * stage.EmbeddingParameters / tensor);
+        double bits = (size.Linear * (((double)p.Split / tensor) + (p.KeyValue * headShare) + p.Copied))
+            + (size.Vector * (((double)p.SplitVectors / tensor) + (p.KeyValueVectors * headShare) + p.CopiedVectors))
+            + (expertShare * ((size.Expert * p.Experts) + (size.Vector * p.ExpertVectors)))
+            + (size.Embedding * stage.EmbeddingParameters / tensor);
         return bits / 8;
+    }
+
+    /// <summary>
+    /// Bytes of the whole model's weights that one step reads where a share of the routed experts stays idle. Of the
+    /// embeddings a step reads a row a token; only a tied matrix is read whole, as the head.
+    /// </summary>
+    public static double BytesRead(LlmModel model, in MemoryRequest request, double idleExperts)
+    {
+        Bits size = Bits.Of(request);
+        PipelineStage whole = model.Stages(1)[0];
+        ShardedParameters p = whole.Layers;
+        double embedding = model.Architecture.HasTiedHead ? 0 : size.Embedding * model.Parameters.Embedding / 8;
+        double vision = size.Linear * model.Parameters.Vision / 8;
+        double experts = ((size.Expert * p.Experts) + (size.Vector * p.ExpertVectors)) / 8;
+        return Math.Max(0, Bytes(model, whole, request) - embedding - vision - (experts * idleExperts));
     }
 
     /// <summary>Parameters of the stage on one rank, whatever their precision.</summary>
@@ -62,5 +66,24 @@ internal static class WeightMemory
 
         int heldExperts = (experts + expertRanks - 1) / expertRanks;
         return (double)heldExperts / experts / Math.Max(1, tensor / expertRanks);
+    }
+
+    /// <summary>Bits of a weight by its place in the model.</summary>
+    private readonly record struct Bits(double Linear, double Expert, double Embedding, double Vector)
+    {
+        public static Bits Of(in MemoryRequest request)
+        {
+            Quantization quantization = request.EffectiveQuantization;
+            double quantized = quantization.BitsPerWeight
+                * (quantization.IsGeneric ? request.Parameters.QuantizationOverheadMultiplier : 1);
+            double other = quantization.UnquantizedBits;
+            return quantization.Scope switch
+            {
+                QuantizationScope.LinearLayers => new Bits(quantized, quantized, other, other),
+                QuantizationScope.RoutedExperts => new Bits(other, quantized, other, other),
+                QuantizationScope.AllMatrices => new Bits(quantized, quantized, quantized, other),
+                _ => new Bits(quantized, quantized, quantized, quantized),
+            };
+        }
     }
 }

@@ -38,17 +38,10 @@ internal static class ModelWork
     public static double WeightBytesRead(in Workload w, double tokens)
     {
         LlmModel model = w.Model;
-        MemoryRequest whole = new(model) { Quantization = w.EffectiveQuantization };
-        double all = WeightMemory.Bytes(model, model.Stages(1)[0], whole);
-
-        // Of the embeddings a step reads a row a token; only a tied matrix is read whole, as the head.
-        double embedding = model.Architecture.HasTiedHead ? 0 : EmbeddingBytes(w);
-        double vision = model.Parameters.Vision * (double)w.EffectiveQuantization.BitsPerWeight / 8;
-        double experts = model.Parameters.RoutedExperts * w.EffectiveQuantization.BitsPerWeight / 8;
         double idle = model.ExpertCount == 0
             ? 0
             : Math.Pow(1 - ((double)model.ExpertsPerToken / model.ExpertCount), tokens);
-        return Math.Max(0, all - embedding - vision - (experts * idle));
+        return WeightMemory.BytesRead(model, new MemoryRequest(model) { Quantization = w.EffectiveQuantization }, idle);
     }
 
     /// <summary>Bytes of KV cache that all decoding steps read together.</summary>
@@ -66,13 +59,6 @@ internal static class ModelWork
 
     public static double CacheElementBytes(in Workload w) =>
         w.KvCacheDataType.Bytes(w.EffectiveQuantization.Name == "FP32" ? 4 : 2);
-
-    private static double EmbeddingBytes(in Workload w)
-    {
-        Quantization q = w.EffectiveQuantization;
-        double bits = q.Scope is QuantizationScope.All or QuantizationScope.AllMatrices ? q.BitsPerWeight : q.UnquantizedBits;
-        return w.Model.Parameters.Embedding * bits / 8;
-    }
 
     /// <summary>Operations of attention for the tokens at positions first to last of one sequence.</summary>
     private static double AttentionOperations(LlmModel model, long first, long last)
