@@ -1,0 +1,311 @@
+using FsCheck.Fluent;
+using LlmOps.Core.Memory;
+using LlmOps.Core.Models;
+using LlmOps.Core.Precision;
+
+namespace LlmOps.Core.Tests.Properties;
+
+/// <summary>What must hold for every model, engine, precision, GPU and size.</summary>
+public sealed class MemoryPropertyTests
+{
+    /// <summary>From wide to narrow; formats of linear layers and GGUF formats leave different weights in 16 bits.</summary>
+    private static readonly string[][] s_narrowing =
+    [
+        ["FP32", "FP16", "BF16", "FP8", "INT8", "NVFP4", "INT4", "MXFP4", "GPTQ", "AWQ", "NF4"],
+        ["FP32", "FP16", "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q4_0"],
+    ];
+
+    [Fact]
+    public void A_lower_precision_never_raises_weights()
+    {
+        Always.Holds(Samples.Request, 2000, request =>
+        {
+            foreach (string[] names in s_narrowing)
+            {
+                MemoryBreakdown[]? wider = null;
+                foreach (string name in names)
+                {
+                    MemoryBreakdown[] stages = Stages(request with { Quantization = Quantization.Parse(name) });
+                    AssertNoLarger(stages, wider, $"{request.Model} in {name}", bytes => bytes.ModelWeights);
+                    wider = stages;
+                }
+            }
+        });
+    }
+
+    [Fact]
+    public void A_smaller_cache_type_never_raises_the_cache()
+    {
+        KvCacheDataType[] narrowing = [KvCacheDataType.FP32, KvCacheDataType.BF16, KvCacheDataType.FP16, KvCacheDataType.FP8,
+            KvCacheDataType.INT8, KvCacheDataType.INT4];
+        Always.Holds(Samples.Request, 2000, request =>
+        {
+            MemoryBreakdown[]? wider = null;
+            foreach (KvCacheDataType type in narrowing)
+            {
+                MemoryBreakdown[] stages = Stages(request with { KvCacheDataType = type });
+                AssertNoLarger(stages, wider, $"{request.Model} in {type}", bytes => bytes.KvCache);
+                wider = stages;
+            }
+        });
+    }
+
+    [Fact]
+    public void More_tensor_ranks_never_raise_weights_or_cache_of_a_GPU()
+    {
+        Always.Holds(Samples.Request, 2000, request =>
+        {
+            MemoryBreakdown[]? fewer = null;
+            foreach (int tensor in Samples.TensorSizes(request.Model))
+            {
+                MemoryBreakdown[] stages = Stages(
+                    request with { Parallelism = new Parallelism(tensor, request.Parallelism.Pipeline) });
+                AssertNoLarger(stages, fewer, $"{request.Model} on {tensor} ranks", bytes => bytes.ModelWeights);
+                AssertNoLarger(stages, fewer, $"{request.Model} on {tensor} ranks", bytes => bytes.KvCache);
+                fewer = stages;
+            }
+        });
+    }
+
+    /// <summary>Numbers of ranks that divide the experts: an uneven division leaves more on the fullest rank.</summary>
+    [Fact]
+    public void More_expert_ranks_never_raise_weights_or_cache_of_a_GPU()
+    {
+        var cases =
+            from model in Samples.Mixture
+            from request in Samples.RequestOn(model)
+            select request;
+        Always.Holds(cases, 2000, request =>
+        {
+            (int tensor, int pipeline, _, _) = request.Parallelism;
+            MemoryBreakdown[]? fewer = null;
+            foreach (int expert in Samples.ExpertSizes(request.Model, tensor).Where(size => request.Model.ExpertCount % size == 0))
+            {
+                MemoryBreakdown[] stages = Stages(request with { Parallelism = new Parallelism(tensor, pipeline, expert) });
+                string what = $"{request.Model} on {tensor} tensor and {expert} expert ranks";
+                AssertNoLarger(stages, fewer, what, bytes => bytes.ModelWeights);
+                AssertNoLarger(stages, fewer, what, bytes => bytes.KvCache);
+                fewer = stages;
+            }
+        });
+    }
+
+    /// <summary>
+    /// A stage never holds more than the whole. Between two numbers of stages the fullest one may be another, with fewer windowed or
+    /// more dense layers, so that only doubling, where each stage is halved, is sure to help; the buffers that GPUs need to
+    /// communicate are beside the point.
+    /// </summary>
+    [Fact]
+    public void More_pipeline_stages_never_raise_weights_or_cache_of_a_GPU()
+    {
+        Always.Holds(Samples.Request, 2000, request =>
+        {
+            MemoryBreakdown At(int stages) => MemoryEstimator.Estimate(
+                request with { Parallelism = request.Parallelism with { Pipeline = stages } }).Bytes;
+            MemoryBreakdown whole = At(1), some = At(request.Parallelism.Pipeline);
+            Assert.True(some.ModelWeights <= whole.ModelWeights);
+            Assert.True(some.KvCache <= whole.KvCache);
+
+            for (int stages = 1; request.Model.LayerCount % (stages * 2) == 0; stages *= 2)
+            {
+                Assert.True(Held(At(stages * 2)) <= Held(At(stages)), $"{request.Model} in {stages * 2} stages");
+            }
+        });
+    }
+
+    [Fact]
+    public void The_cache_grows_with_batch_and_sequence()
+    {
+        var cases =
+            from request in Samples.Request
+            from moreSequences in Samples.Length(8)
+            from moreTokens in Samples.Length(16)
+            select (request, moreSequences, moreTokens);
+        Always.Holds(cases, 5000, c =>
+        {
+            long at = MemoryEstimator.Estimate(c.request).Bytes.KvCache;
+            long larger = MemoryEstimator.Estimate(
+                c.request with { BatchSize = c.request.BatchSize + c.moreSequences }).Bytes.KvCache;
+            long longer = MemoryEstimator.Estimate(
+                c.request with { SequenceLength = c.request.SequenceLength + c.moreTokens }).Bytes.KvCache;
+            Assert.True(larger > at);
+            Assert.True(longer >= at);
+        });
+    }
+
+    [Fact]
+    public void No_figure_is_negative_or_not_finite()
+    {
+        Always.Holds(Samples.Request, 20_000, request =>
+        {
+            MemoryEstimate e = MemoryEstimator.Estimate(request);
+            AssertPlausible(e);
+            KvCacheMeasurement m = KvCacheCalculator.Measure(request);
+            Assert.True(m.BytesPerToken > 0 && m.BytesPerSequence >= 0 && m.TotalBytes >= m.BytesPerSequence);
+            Assert.True(m.PoolGiB is null or >= 0 && double.IsFinite(m.PoolGiB ?? 0));
+            Assert.True(m.TokenCapacity is null or >= 0 && m.SequenceCapacity is null or >= 0 && m.BlockCapacity is null or >= 0);
+        });
+    }
+
+    [Fact]
+    public void No_figure_of_training_is_negative_or_not_finite()
+    {
+        var cases =
+            from request in Samples.Request
+            from optimizer in Gen.Elements(Enum.GetValues<Optimizer>())
+            from type in Gen.Elements("FP32", "BF16", "FP16")
+            select request with
+            {
+                Engine = Engine.Transformers,
+                Training = true,
+                Optimizer = optimizer,
+                Quantization = Quantization.Parse(type),
+            };
+        Always.Holds(cases, 5000, request =>
+        {
+            MemoryEstimate e = MemoryEstimator.Estimate(request);
+            AssertPlausible(e);
+            Assert.Equal(request.Optimizer != Optimizer.Sgd || e.Quantization != "FP32", e.OptimizerStatesGiB > 0);
+            Assert.True(e.GradientsGiB > 0 && e.KvCacheGiB == 0);
+        });
+    }
+
+    [Fact]
+    public void Less_memory_to_use_never_gives_more_capacity_and_no_capacity_exceeds_its_pool()
+    {
+        var cases =
+            from request in Samples.Request
+            from gpu in Samples.Gpu
+            from less in Gen.Choose(1, 100)
+            select (Request: request with { Gpu = gpu }, Less: Math.Max(0.01, request.GpuMemoryUtilization!.Value * less / 100));
+        int withCapacity = 0;
+        Always.Holds(cases, 5000, c =>
+        {
+            KvCacheMeasurement all = KvCacheCalculator.Measure(c.Request);
+            KvCacheMeasurement less = KvCacheCalculator.Measure(c.Request with { GpuMemoryUtilization = c.Less });
+            Assert.True(less.TokenCapacity <= all.TokenCapacity);
+            Assert.True(less.SequenceCapacity <= all.SequenceCapacity);
+            Assert.True(less.PoolGiB <= all.PoolGiB);
+
+            double pool = all.PoolGiB!.Value * Units.BytesPerGiB * (1 + 1e-12);
+            Assert.True((double)all.TokenCapacity!.Value * all.BytesPerToken <= pool);
+            Assert.True((double)all.SequenceCapacity!.Value * all.BytesPerSequence <= pool);
+            withCapacity += all.TokenCapacity > 0 ? 1 : 0;
+        });
+        Assert.True(withCapacity > 1000, $"only {withCapacity} cases had a pool at all");
+    }
+
+    [Fact]
+    public void A_sweep_gives_what_single_calls_give_and_the_order_of_its_axes_does_not_matter()
+    {
+        var cases =
+            from requests in Gen.ListOf(Samples.Request, 3)
+            from batches in Gen.ListOf(Samples.Length(8), 3)
+            from lengths in Gen.ListOf(Samples.Length(14), 3)
+            select (requests, batches, lengths);
+        Always.Holds(cases, 300, c =>
+        {
+            LlmModel[] models = [.. c.requests.Select(r => r.Model)];
+            Quantization[] quantizations = [.. c.requests.Select(r => r.EffectiveQuantization)];
+            long[] batches = [.. c.batches], lengths = [.. c.lengths];
+            MemoryRequest seed = c.requests[0] with { Parallelism = Parallelism.None };
+
+            IEnumerable<MemoryBreakdown> swept = new Sweep<MemoryRequest>(seed)
+                .Over(models, (r, value) => r with { Model = value })
+                .Over(quantizations, (r, value) => r with { Quantization = value })
+                .Over(batches, (r, value) => r with { BatchSize = value })
+                .Over(lengths, (r, value) => r with { SequenceLength = value })
+                .Enumerate().Select(r => MemoryEstimator.Estimate(r).Bytes);
+            List<MemoryBreakdown> single = [];
+            foreach (LlmModel model in models)
+            {
+                foreach (Quantization quantization in quantizations)
+                {
+                    foreach (long batch in batches)
+                    {
+                        foreach (long length in lengths)
+                        {
+                            single.Add(MemoryEstimator.Estimate(seed with
+                            {
+                                Model = model, Quantization = quantization, BatchSize = batch, SequenceLength = length,
+                            }).Bytes);
+                        }
+                    }
+                }
+            }
+
+            IEnumerable<MemoryBreakdown> reversed = new Sweep<MemoryRequest>(seed)
+                .Over(lengths, (r, value) => r with { SequenceLength = value })
+                .Over(batches, (r, value) => r with { BatchSize = value })
+                .Over(quantizations, (r, value) => r with { Quantization = value })
+                .Over(models, (r, value) => r with { Model = value })
+                .Enumerate().Select(r => MemoryEstimator.Estimate(r).Bytes);
+
+            Assert.Equal(single, swept);
+            Assert.Equal(single.OrderBy(b => b.GetHashCode()), reversed.OrderBy(b => b.GetHashCode()));
+        });
+    }
+
+    [Fact]
+    public void An_estimate_does_not_depend_on_what_was_estimated_before()
+    {
+        var cases =
+            from first in Samples.Request
+            from second in Samples.Request
+            select (first, second);
+        Always.Holds(cases, 2000, c =>
+        {
+            MemoryBreakdown before = MemoryEstimator.Estimate(c.first).Bytes;
+            MemoryEstimator.Estimate(c.second);
+            Assert.Equal(before, MemoryEstimator.Estimate(c.first).Bytes);
+        });
+    }
+
+    /// <summary>Stage by stage, because another stage may become the fullest when a setting changes.</summary>
+    private static MemoryBreakdown[] Stages(MemoryRequest request)
+    {
+        request.Validate();
+        return [.. request.Model.Stages(request.Parallelism.Pipeline).Select(stage => MemoryEstimator.ComputeStage(request, stage))];
+    }
+
+    private static void AssertNoLarger(
+        MemoryBreakdown[] stages, MemoryBreakdown[]? before, string what, Func<MemoryBreakdown, long> term)
+    {
+        for (int i = 0; before is not null && i < stages.Length; i++)
+        {
+            Assert.True(term(stages[i]) <= term(before[i]), $"{what}, stage {i}: {term(stages[i])} > {term(before[i])}");
+        }
+    }
+
+    private static long Held(in MemoryBreakdown bytes) =>
+        bytes.ModelWeights + bytes.Activations + bytes.KvCache + bytes.CudaGraphs;
+
+    private static void AssertPlausible(MemoryEstimate e)
+    {
+        double[] terms =
+        [
+            e.ModelWeightsGiB, e.ActivationsGiB, e.GradientsGiB, e.OptimizerStatesGiB, e.KvCacheGiB, e.CudaGraphsGiB,
+            e.CompilationOverheadGiB, e.FragmentationOverheadGiB, e.SafetyMarginGiB,
+        ];
+        foreach (double term in terms)
+        {
+            Assert.True(double.IsFinite(term) && term >= 0, $"{e}: {term}");
+        }
+
+        double within = 1e-9 * e.TotalGiB;
+        Assert.Equal(terms.Sum(), e.TotalGiB, within);
+        Assert.Equal(e.TotalGiB, e.Terms.Sum(term => term.GiB), within);
+        Assert.True(e.TotalLowGiB <= e.TotalGiB + within && e.TotalGiB <= e.TotalHighGiB + within);
+        Assert.True(e.TotalLowGiB > 0 && e.ModelWeightsGiB > 0);
+        foreach (MemoryTerm term in e.Terms)
+        {
+            Assert.True(term.LowGiB >= 0 && term.LowGiB <= term.GiB && term.GiB <= term.HighGiB, $"{e}: {term.Name}");
+        }
+
+        if (e.Gpu is not null)
+        {
+            Assert.Equal(e.Fits, e.TotalGiB <= e.BudgetGiB);
+            Assert.True(double.IsFinite(e.UtilizationPercent!.Value) && e.UtilizationPercent > 0);
+        }
+    }
+}

@@ -1,0 +1,89 @@
+using FsCheck;
+using FsCheck.Fluent;
+using LlmOps.Core.Hardware;
+using LlmOps.Core.Memory;
+using LlmOps.Core.Models;
+using LlmOps.Core.Performance;
+using LlmOps.Core.Precision;
+
+namespace LlmOps.Core.Tests.Properties;
+
+/// <summary>Valid requests at random, over everything in the catalogues.</summary>
+internal static class Samples
+{
+    private static readonly LlmModel[] s_models = [.. ModelCatalog.All];
+    private static readonly GpuSpec[] s_gpus = [.. GpuCatalog.All];
+    private static readonly GpuInstance[] s_instances = [.. InstanceCatalog.All];
+    private static readonly Quantization[] s_quantizations = [.. Quantization.Known];
+
+    public static Gen<LlmModel> Model { get; } = Gen.Elements(s_models);
+
+    public static Gen<LlmModel> Mixture { get; } = Gen.Elements(s_models.Where(model => model.ExpertCount > 0).ToArray());
+
+    public static Gen<GpuSpec> Gpu { get; } = Gen.Elements(s_gpus);
+
+    public static Gen<GpuInstance> Instance { get; } = Gen.Elements(s_instances);
+
+    /// <summary>Evenly over orders of magnitude, and off the powers of two.</summary>
+    public static Gen<long> Length(int mostBits) =>
+        from bits in Gen.Choose(0, mostBits)
+        from offset in Gen.Choose(-3, 3)
+        select Math.Max(1, (1L << bits) + offset);
+
+    /// <summary>Numbers of ranks that divide the model's heads.</summary>
+    public static Gen<int> TensorSize(LlmModel model) => Gen.Elements(TensorSizes(model).ToArray());
+
+    public static IEnumerable<int> TensorSizes(LlmModel model) => Enumerable.Range(1, 64).Where(size =>
+        model.AttentionHeadCount % size == 0
+        && (model.KeyValueHeadCount % size == 0 || size % model.KeyValueHeadCount == 0));
+
+    /// <summary>Numbers of ranks that the experts can be divided over beside the tensor ranks.</summary>
+    public static IEnumerable<int> ExpertSizes(LlmModel model, int tensor) =>
+        Enumerable.Range(1, Math.Max(1, model.ExpertCount)).Where(size => size % tensor == 0 || tensor % size == 0);
+
+    /// <summary>Requests on one model, with every setting but training.</summary>
+    public static Gen<MemoryRequest> Request { get; } =
+        from model in Model
+        from request in RequestOn(model)
+        select request;
+
+    public static Gen<MemoryRequest> RequestOn(LlmModel model) =>
+        from engine in Gen.Elements(Enum.GetValues<Engine>())
+        from quantization in Gen.Elements(s_quantizations.Append(null).ToArray())
+        from cache in Gen.Elements(Enum.GetValues<KvCacheDataType>())
+        from gpu in Gen.Elements(s_gpus.Append(null).ToArray())
+        from tensor in TensorSize(model)
+        from pipeline in Gen.Choose(1, Math.Min(8, model.LayerCount))
+        from expert in Gen.Elements(ExpertSizes(model, tensor).ToArray())
+        from batch in Length(10)
+        from length in Length(20)
+        from utilization in Gen.Choose(10, 100)
+        select new MemoryRequest(model)
+        {
+            Engine = engine,
+            Quantization = quantization,
+            KvCacheDataType = cache,
+            Gpu = gpu,
+            Parallelism = new Parallelism(tensor, pipeline, expert),
+            BatchSize = batch,
+            SequenceLength = length,
+            GpuMemoryUtilization = utilization / 100.0,
+        };
+
+    public static Gen<Workload> Workload { get; } =
+        from model in Model
+        from quantization in Gen.Elements(s_quantizations.Append(null).ToArray())
+        from cache in Gen.Elements(Enum.GetValues<KvCacheDataType>())
+        from batch in Length(9)
+        from input in Length(15)
+        from output in Length(12)
+        select new Workload(model, batch, input, output) { Quantization = quantization, KvCacheDataType = cache };
+
+    /// <summary>A workload on one to eight GPUs that can share it.</summary>
+    public static Gen<PerformanceRequest> Performance { get; } =
+        from workload in Workload
+        from gpu in Gpu
+        from count in Gen.Elements(TensorSizes(workload.Model).Where(size => size <= 8).ToArray())
+        from adjust in Gen.Elements(true, false)
+        select new PerformanceRequest(workload, gpu, count) { SafetyFactor = 0.9, AdjustOffloading = adjust };
+}
