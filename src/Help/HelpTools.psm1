@@ -1,0 +1,51 @@
+# What the help build and the help tests share: reading and running the examples of the Markdown topics.
+
+# The topics, one a cmdlet; about topics are no such topic.
+function Get-HelpTopicFile {
+    Get-ChildItem $PSScriptRoot -Filter '*-*.md' | Sort-Object Name
+}
+
+# The examples of a topic: a title, a block of code, a block of output, and remarks.
+function Get-HelpExample {
+    param([Parameter(Mandatory, ValueFromPipeline)] [IO.FileInfo] $File)
+    process {
+        $text = [IO.File]::ReadAllText($File.FullName)
+        $form = '(?ms)^### (?<title>Example \d+: [^\n]+)\n\n```powershell\n(?<code>.*?)\n```\n\n```output\n(?<output>.*?)```$(?<remarks>.*?)(?=^##|\z)'
+        foreach ($match in [regex]::Matches($text, $form)) {
+            [pscustomobject]@{
+                Command     = $File.BaseName
+                Title       = $match.Groups['title'].Value
+                Code        = $match.Groups['code'].Value
+                Remarks     = $match.Groups['remarks'].Value.Trim()
+                Output      = $match.Groups['output'].Value.TrimEnd()
+                OutputStart = $match.Groups['output'].Index
+                OutputSize  = $match.Groups['output'].Length
+                File        = $File
+            }
+        }
+    }
+}
+
+# Runs an example in a folder of its own, and gives what it shows: with the invariant culture and without colours, in 76
+# columns, which Get-Help indents to 80. Errors end it.
+function Invoke-HelpExample {
+    param([Parameter(Mandatory)] [string] $Code, [Parameter(Mandatory)] [string] $Folder)
+    $culture = [cultureinfo]::CurrentCulture
+    $rendering = $PSStyle.OutputRendering
+    Push-Location (New-Item -ItemType Directory -Force $Folder)
+    try {
+        [cultureinfo]::CurrentCulture = [cultureinfo]::InvariantCulture
+        $PSStyle.OutputRendering = 'PlainText'
+        $preferences = '$ErrorActionPreference = "Stop"; $WarningPreference = "SilentlyContinue"; '
+        $shown = & ([scriptblock]::Create($preferences + $Code)) | Out-String -Width 76
+        # Empty lines around the output say nothing; spaces at the ends of lines would not survive editors.
+        ($shown -replace '\r', '' -replace '(?m)[ \t]+$', '').Trim("`n")
+    }
+    finally {
+        [cultureinfo]::CurrentCulture = $culture
+        $PSStyle.OutputRendering = $rendering
+        Pop-Location
+    }
+}
+
+Export-ModuleMember -Function Get-HelpTopicFile, Get-HelpExample, Invoke-HelpExample
