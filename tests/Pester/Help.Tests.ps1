@@ -37,9 +37,10 @@ BeforeAll {
 Describe 'Help of <Name>' -ForEach $cmdlets {
     BeforeAll { $help = Get-Help $Name -Full }
 
-    It 'has a synopsis of its own' {
+    It 'has a synopsis of its own, in one line' {
         $help.Synopsis.Trim() | Should -Not -BeNullOrEmpty
         $help.Synopsis.Trim() | Should -Not -BeLike "$Name *"
+        $help.Synopsis.Trim() | Should -Not -Match '\n'
     }
 
     It 'has a description' { (Get-Text $help.Description).Length | Should -BeGreaterThan 200 }
