@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+
 namespace LlmOps.Core.Models;
 
 /// <summary>The attention of one layer: what it holds in weights and what it caches for a token.</summary>
@@ -117,4 +119,20 @@ public sealed record LatentAttention : AttentionSpec
 
         return new ShardedParameters(Split: split, Copied: copied, CopiedVectors: norms);
     }
+}
+
+/// <summary>Layers whose attention does as much work.</summary>
+/// <param name="LayerCount">How many there are.</param>
+/// <param name="MultiplyAddsPerTokenPair">Of one layer, over all heads.</param>
+/// <param name="Window">Tokens that they look back on; null where all.</param>
+internal readonly record struct AttentionLayerGroup(int LayerCount, long MultiplyAddsPerTokenPair, int? Window)
+{
+    /// <summary>Groups in the order of their first layers.</summary>
+    public static ImmutableArray<AttentionLayerGroup> Of(ImmutableArray<LayerSpec> layers) =>
+    [
+        .. layers
+            .GroupBy(layer => (layer.Attention.MultiplyAddsPerTokenPair, layer.Attention.Window))
+            .Select(group => new AttentionLayerGroup(
+                group.Count(), group.Key.MultiplyAddsPerTokenPair, group.Key.Window)),
+    ];
 }

@@ -26,6 +26,7 @@ public sealed class LlmModel
         {
             Parameters = new ParameterBreakdown(architecture);
             KvCache = new KvCacheGeometry(architecture.Layers);
+            AttentionGroups = AttentionLayerGroup.Of(architecture.Layers);
             KvBytesPerToken = KvCache.ElementsPerToken * KvElementBytes;
             for (int i = 0; i < architecture.Layers.Length; i++)
             {
@@ -126,6 +127,9 @@ public sealed class LlmModel
     /// <param name="pipelineParallelSize">Number of stages, between 1 and the number of layers.</param>
     public ImmutableArray<PipelineStage> Stages(int pipelineParallelSize) =>
         _stages.GetOrAdd(pipelineParallelSize, static (size, model) => PipelineStage.Split(model, size), this);
+
+    /// <summary>Work of attention by layer; grouped once, because every prediction of time asks for it.</summary>
+    internal ImmutableArray<AttentionLayerGroup> AttentionGroups { get; }
 
     /// <summary>Weights of a run of layers, by what parallelism does with them.</summary>
     internal ShardedParameters LayerParameters(int first, int count) =>

@@ -64,11 +64,10 @@ internal static class ModelWork
     private static double AttentionOperations(LlmModel model, long first, long last)
     {
         double operations = 0;
-        foreach (IGrouping<(long, int?), LayerSpec> layers in model.Architecture.Layers.GroupBy(
-            layer => (layer.Attention.MultiplyAddsPerTokenPair, layer.Attention.Window)))
+        foreach (AttentionLayerGroup layers in model.AttentionGroups)
         {
-            (long multiplyAdds, int? window) = layers.Key;
-            operations += 2.0 * layers.Count() * multiplyAdds * SumOfTokensKept(window, first, last);
+            operations += 2.0 * layers.LayerCount * layers.MultiplyAddsPerTokenPair
+                * SumOfTokensKept(layers.Window, first, last);
         }
 
         return operations;
