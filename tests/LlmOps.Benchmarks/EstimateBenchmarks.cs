@@ -1,0 +1,47 @@
+using BenchmarkDotNet.Attributes;
+using LlmOps.Core.Hardware;
+using LlmOps.Core.Memory;
+using LlmOps.Core.Models;
+using LlmOps.Core.Performance;
+using LlmOps.Core.Precision;
+
+namespace LlmOps.Benchmarks;
+
+/// <summary>One estimate. Targets: memory at most 1 µs, with timing at most 10 µs.</summary>
+[MemoryDiagnoser]
+public class EstimateBenchmarks
+{
+    private MemoryRequest _memory;
+    private PerformanceRequest _performance;
+
+    /// <summary>A dense model, one with windowed layers, and one with latent attention and experts.</summary>
+    [Params("Llama-3.1-8B", "Gemma-3-27B", "DeepSeek-V3")]
+    public string Model { get; set; } = "";
+
+    [GlobalSetup]
+    public void Setup()
+    {
+        LlmModel model = ModelCatalog.Get(Model);
+        GpuSpec gpu = GpuCatalog.Get("MI355X");
+        _memory = new MemoryRequest(model)
+        {
+            Gpu = gpu,
+            Quantization = Quantization.Parse("FP8"),
+            Parallelism = new Parallelism(8),
+            BatchSize = 32,
+            SequenceLength = 4096,
+        };
+        _performance = new PerformanceRequest(
+            new Workload(model, 32, 2048, 2048) { Quantization = Quantization.Parse("FP8") }, gpu, 8);
+    }
+
+    [Benchmark]
+    public double Memory() => MemoryEstimator.Estimate(_memory).TotalGiB;
+
+    [Benchmark]
+    public double MemoryAndTiming() =>
+        MemoryEstimator.Estimate(_memory).TotalGiB + RooflineModel.Instance.Predict(_performance).TotalSeconds;
+
+    [Benchmark]
+    public long KvCache() => KvCacheCalculator.Measure(_memory).TotalBytes;
+}
