@@ -12,7 +12,7 @@ public sealed class GpuCatalogTests
     [InlineData("V100-16GB", 900, 125)] // NVIDIA V100 data sheet
     [InlineData("L4", 300, 121)] // NVIDIA L4 data sheet: 242 with sparsity
     [InlineData("L40S", 864, 362)] // NVIDIA L40S data sheet: 733 with sparsity
-    [InlineData("A10G", 600, 70)] // AWS g5: half of an A10's tensor cores
+    [InlineData("A10G", 600, 70)] // AWS EC2 G5; also quoted as 62.5 and 125, see the catalogue's sources
     [InlineData("A100-40GB", 1555, 312)] // NVIDIA A100 data sheet: 624 with sparsity
     [InlineData("A100-80GB", 2039, 312)]
     [InlineData("H100-80GB", 3350, 989)] // NVIDIA H100 data sheet: 1,979 with sparsity

@@ -22,7 +22,7 @@ public sealed class ActiveParameterTests
     }
 
     [Theory]
-    // OpenAI, gpt-oss model card, table 1: 3.61B and 5.13B active, "unembedding parameters are counted, embedding are not"
+    // OpenAI, gpt-oss model card, table 1: 3.61B and 5.13B active, the head counted and the embedding not
     [InlineData("gpt-oss-20b", 3.61, 0.01)]
     [InlineData("gpt-oss-120b", 5.13, 0.01)]
     // DeepSeek-V3 technical report: 37B; DeepSeek-V2 model cards: 2.4B and 21B
