@@ -30,7 +30,7 @@ internal static class OptimizeCommand
             OutputFormat format = parse.Format(arguments.Output);
             int top = arguments.ReadTop(parse);
             OptimizationRequest request = arguments.ReadRequest(parse);
-            IReadOnlyList<GpuInstance>? instances = arguments.ReadInstances(parse, request.PerformanceModel, diagnostics);
+            IReadOnlyList<GpuInstance>? instances = arguments.ReadInstances(parse, request, diagnostics);
             IReadOnlyList<InstanceEvaluation> all = InstanceOptimizer.Evaluate(request, instances, terminal.Cancellation);
 
             InstanceEvaluation[] shown = [.. all.Where(e => e.Rank <= top
@@ -182,12 +182,12 @@ internal static class OptimizeCommand
         /// InferSave's own four instances, unless a provider or region is named: then its constants for the GPU are used with
         /// the cloud's price.
         /// </summary>
-        public List<GpuInstance> ReadInstances(ParseResult parse, PerformanceModelName model, Diagnostics diagnostics)
+        public List<GpuInstance> ReadInstances(ParseResult parse, in OptimizationRequest request, Diagnostics diagnostics)
         {
-            bool published = model == PerformanceModelName.InferSave && !_filter.NamesPlace(parse);
+            bool published = request.PerformanceModel == PerformanceModelName.InferSave && !_filter.NamesPlace(parse);
             List<GpuInstance> instances = _filter.Apply(
                 parse, published ? InstanceOptimizer.PublishedInstances() : InstanceCatalog.All, diagnostics);
-            return published ? instances : [.. InstanceCatalog.CheapestRegions(instances)];
+            return published ? instances : [.. InstanceCatalog.CheapestRegions(instances, request.PriceType)];
         }
 
         private Quantization? ReadQuantization(ParseResult parse)

@@ -2,6 +2,7 @@ using System.Globalization;
 using LlmOps.Core;
 using LlmOps.Core.Memory;
 using LlmOps.Core.Performance;
+using LlmOps.Core.Hardware;
 using LlmOps.Core.Planning;
 
 namespace LlmOps.Cli.Rendering;

@@ -1,5 +1,13 @@
 namespace LlmOps.Core.Hardware;
 
+/// <summary>Which of an instance's prices counts.</summary>
+public enum PriceType
+{
+    OnDemand,
+    Spot,
+    Reserved,
+}
+
 /// <summary>A machine with GPUs that can be rented in one region at a dated price.</summary>
 public sealed class GpuInstance
 {
@@ -33,6 +41,14 @@ public sealed class GpuInstance
     public required string PriceSource { get; init; }
 
     public double UsdPerGpuHour => UsdPerHour / GpuCount;
+
+    /// <summary>The price of that kind for an hour of the whole machine; null where none is known.</summary>
+    public double? Price(PriceType type) => type switch
+    {
+        PriceType.Spot => SpotUsdPerHour,
+        PriceType.Reserved => ReservedUsdPerHour,
+        _ => UsdPerHour,
+    };
 
     public override string ToString() => $"{Provider} {Name} ({Region})";
 }

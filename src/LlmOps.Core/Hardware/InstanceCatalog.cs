@@ -39,11 +39,13 @@ public static class InstanceCatalog
     }
 
     /// <summary>
-    /// Of each machine the cheapest region only, so that a ranking compares machines and not postal addresses.
+    /// Of each machine the region with the lowest price of that kind only, so that a ranking compares machines and not
+    /// postal addresses.
     /// </summary>
-    public static IEnumerable<GpuInstance> CheapestRegions(IEnumerable<GpuInstance> instances) =>
+    public static IEnumerable<GpuInstance> CheapestRegions(
+        IEnumerable<GpuInstance> instances, PriceType priceType = PriceType.OnDemand) =>
         instances.GroupBy(i => (i.Provider, i.Name)).Select(
-            group => group.OrderBy(i => i.UsdPerHour).ThenBy(i => i.Region, StringComparer.Ordinal).First());
+            group => group.OrderBy(i => i.Price(priceType) ?? double.MaxValue).ThenBy(i => i.Region, StringComparer.Ordinal).First());
 
     private static IReadOnlyList<GpuInstance> Read()
     {

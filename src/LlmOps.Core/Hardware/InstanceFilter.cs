@@ -7,6 +7,7 @@ public sealed class InstanceFilter
     private readonly IReadOnlyList<string>? _regions;
     private readonly IReadOnlyList<GpuSpec>? _gpus;
     private readonly double? _maxUsdPerHour;
+    private readonly PriceType _priceType;
 
     /// <exception cref="LlmOpsException">
     /// The price is no positive number, or a name or pattern matches no provider or region.
@@ -15,8 +16,10 @@ public sealed class InstanceFilter
         IReadOnlyList<string>? providers = null,
         IReadOnlyList<string>? regions = null,
         IReadOnlyList<GpuSpec>? gpus = null,
-        double? maxUsdPerHour = null)
+        double? maxUsdPerHour = null,
+        PriceType priceType = PriceType.OnDemand)
     {
+        _priceType = priceType;
         _providers = providers?.Select(CheckProvider).ToList();
         _regions = regions?.Select(CheckRegion).ToList();
         _gpus = gpus;
@@ -27,7 +30,7 @@ public sealed class InstanceFilter
         Matches(_providers, instance.Provider)
         && Matches(_regions, instance.Region)
         && (_gpus is null || _gpus.Contains(instance.Gpu))
-        && !(instance.UsdPerHour > _maxUsdPerHour);
+        && !(instance.Price(_priceType) > _maxUsdPerHour);
 
     /// <summary>The name or pattern itself, known to match a provider.</summary>
     /// <exception cref="LlmOpsException">It matches none.</exception>

@@ -93,8 +93,8 @@ public sealed class InferSaveModel : IPerformanceModel
         double share = OffloadShare(free, cache, request.AdjustOffloading);
         double flops = gpu.Tflops * Units.FlopsPerTeraflop;
         double link = gpu.LinkGBps * Units.BytesPerGB;
-        PhaseCalibration prefillCalibration = request.Prefill ?? new PhaseCalibration(gpu.PrefillAlpha, 0);
-        PhaseCalibration decodeCalibration = request.Decode ?? new PhaseCalibration(gpu.DecodeAlpha, 0);
+        double prefillAlpha = request.Prefill?.Alpha ?? gpu.PrefillAlpha;
+        double decodeAlpha = request.Decode?.Alpha ?? gpu.DecodeAlpha;
 
         double prefillCompute = ((batch * ((8 * input * h * h) + (4 * input * h * ffn))) + (4 * batch * input * input * h)) / flops;
         double prefillTransfer = share * 2 * (input + 1) * h * bytes * batch / link;
@@ -106,11 +106,11 @@ public sealed class InferSaveModel : IPerformanceModel
             WeightBytes = weights,
             KvCacheBytes = cache,
             OffloadRatio = share,
-            PrefillSeconds = (layers * Math.Max(prefillCalibration.Alpha * prefillCompute, prefillTransfer))
-                + prefillCalibration.BetaSeconds,
-            DecodeSeconds = (layers * ((decodeCalibration.Alpha * decodeCompute) + decodeTransfer) * (output - 1))
-                + decodeCalibration.BetaSeconds,
-            Bottleneck = decodeTransfer > decodeCalibration.Alpha * decodeCompute ? "HostLink" : "Compute",
+            PrefillSeconds = (layers * Math.Max(prefillAlpha * prefillCompute, prefillTransfer))
+                + (request.Prefill?.BetaSeconds ?? 0),
+            DecodeSeconds = (layers * ((decodeAlpha * decodeCompute) + decodeTransfer) * (output - 1))
+                + (request.Decode?.BetaSeconds ?? 0),
+            Bottleneck = decodeTransfer > decodeAlpha * decodeCompute ? "HostLink" : "Compute",
             Floor = PhysicalFloor.Of(w, request.Gpu, 1),
         };
     }

@@ -5,18 +5,20 @@ using LlmOps.Core.Precision;
 namespace LlmOps.Core.Performance;
 
 /// <summary>How a computed time becomes a predicted one: time = α · t + β.</summary>
-/// <param name="Alpha">Factor on the computed time.</param>
+/// <param name="Alpha">Factor on the computed time; null keeps the performance model's own.</param>
 /// <param name="BetaSeconds">Constant added to it, once a phase.</param>
-public readonly record struct PhaseCalibration(double Alpha, double BetaSeconds)
+public readonly record struct PhaseCalibration(double? Alpha, double BetaSeconds)
 {
-    public static PhaseCalibration None { get; } = new(1, 0);
-
-    public double Apply(double seconds) => (Alpha * seconds) + BetaSeconds;
+    public double Apply(double seconds, double ownAlpha = 1) => ((Alpha ?? ownAlpha) * seconds) + BetaSeconds;
 
     /// <exception cref="LlmOpsException">α is not between 0.001 and 1000, or β not between 0 and an hour.</exception>
     public void Validate(string phase)
     {
-        Guard.InRange(Alpha, 0.001, 1000, phase + "Alpha");
+        if (Alpha is { } alpha)
+        {
+            Guard.InRange(alpha, 0.001, 1000, phase + "Alpha");
+        }
+
         Guard.InRange(BetaSeconds, 0, Units.SecondsPerHour, phase + "BetaSeconds");
     }
 }

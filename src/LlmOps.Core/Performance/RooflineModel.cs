@@ -81,8 +81,8 @@ public sealed class RooflineModel : IPerformanceModel
         Achieved rates = new(w, request.Gpu, request.GpuCount);
         (double prefill, _) = Prefill(w, rates, share);
         (double decode, string bottleneck) = Decode(w, rates, share);
-        prefill = Math.Max(floor.PrefillSeconds, (request.Prefill ?? PhaseCalibration.None).Apply(prefill));
-        decode = Math.Max(floor.DecodeSeconds, (request.Decode ?? PhaseCalibration.None).Apply(decode));
+        prefill = Math.Max(floor.PrefillSeconds, request.Prefill?.Apply(prefill) ?? prefill);
+        decode = Math.Max(floor.DecodeSeconds, request.Decode?.Apply(decode) ?? decode);
         return new PerformancePrediction
         {
             WeightBytes = bytes.ModelWeights,

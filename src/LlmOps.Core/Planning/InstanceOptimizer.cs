@@ -28,7 +28,7 @@ public static class InstanceOptimizer
         request.Validate();
         instances ??= request.PerformanceModel == PerformanceModelName.InferSave
             ? PublishedInstances()
-            : [.. InstanceCatalog.CheapestRegions(InstanceCatalog.All)];
+            : [.. InstanceCatalog.CheapestRegions(InstanceCatalog.All, request.PriceType)];
 
         List<InstanceEvaluation> evaluations = new(instances.Count);
         foreach (GpuInstance instance in instances)
@@ -80,12 +80,7 @@ public static class InstanceOptimizer
         int copies = instance.GpuCount / tensor;
 
         Workload w = request.Workload;
-        double? price = request.PriceType switch
-        {
-            PriceType.Spot => instance.SpotUsdPerHour,
-            PriceType.Reserved => instance.ReservedUsdPerHour,
-            _ => instance.UsdPerHour,
-        };
+        double? price = instance.Price(request.PriceType);
         string? rejection = best.RejectionReason
             ?? (price is null ? $"no {request.PriceType} price is known" : null);
         bool feasible = rejection is null;

@@ -1,3 +1,4 @@
+using LlmOps.Core.Hardware;
 using LlmOps.Core.Performance;
 using LlmOps.Core.Precision;
 
@@ -8,14 +9,6 @@ public enum PerformanceModelName
 {
     Roofline,
     InferSave,
-}
-
-/// <summary>Which of an instance's prices counts.</summary>
-public enum PriceType
-{
-    OnDemand,
-    Spot,
-    Reserved,
 }
 
 /// <summary>What is asked of the instance optimizer.</summary>

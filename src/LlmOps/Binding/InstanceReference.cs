@@ -17,6 +17,9 @@ public sealed class InstanceReference
 
     public InstanceReference(string pattern) => _pattern = pattern;
 
+    /// <summary>Whether one instance in one region was given, and not a name.</summary>
+    internal bool IsInstance => _instance is not null;
+
     /// <summary>The very instance that was given, or all that the name stands for, in every region.</summary>
     /// <exception cref="LlmOpsException">The name, or the pattern, matches no instance.</exception>
     internal IReadOnlyList<GpuInstance> Resolve()

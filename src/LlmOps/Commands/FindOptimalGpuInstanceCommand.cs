@@ -69,7 +69,7 @@ public sealed class FindOptimalGpuInstanceCommand : LlmOpsCmdlet
     public double[]? PrecisionBytes { get; set; }
 
     [Parameter(ValueFromPipelineByPropertyName = true)]
-    public KvCacheDataType KvCacheDataType { get; set; } = KvCacheDataType.Auto;
+    public KvCacheDataType[]? KvCacheDataType { get; set; }
 
     [Parameter]
     [ValidateNotNullOrEmpty]
@@ -140,7 +140,7 @@ public sealed class FindOptimalGpuInstanceCommand : LlmOpsCmdlet
             return;
         }
 
-        OptimizationRequest seed = new(new Workload(model, 1, 1, 1) { KvCacheDataType = KvCacheDataType })
+        OptimizationRequest seed = new(new Workload(model, 1, 1, 1))
         {
             PerformanceModel = PerformanceModel,
             SloTokensPerSecond = SloTokensPerSecond,
@@ -151,6 +151,7 @@ public sealed class FindOptimalGpuInstanceCommand : LlmOpsCmdlet
         };
         Sweep<OptimizationRequest> sweep = new Sweep<OptimizationRequest>(seed)
             .Over(quantizations, (r, quantization) => r with { Workload = r.Workload with { Quantization = quantization } })
+            .Over(KvCacheDataType, (r, type) => r with { Workload = r.Workload with { KvCacheDataType = type } })
             .Over(SafetyFactor, (r, factor) => r with { SafetyFactor = factor })
             .Over(BatchSize, (r, batch) => r with { Workload = r.Workload with { BatchSize = batch } })
             .Over(InputLength, (r, length) => r with { Workload = r.Workload with { InputLength = length } })
@@ -209,16 +210,16 @@ public sealed class FindOptimalGpuInstanceCommand : LlmOpsCmdlet
         }
     }
 
-    /// <summary>The user's own calibration, where one is given; α defaults to 1.</summary>
+    /// <summary>The user's own calibration, where one is given.</summary>
     private PhaseCalibration? Calibration(string alphaName, double? alpha, string betaName, double betaSeconds) =>
         MyInvocation.BoundParameters.ContainsKey(alphaName) || MyInvocation.BoundParameters.ContainsKey(betaName)
-            ? new PhaseCalibration(alpha ?? 1, betaSeconds)
+            ? new PhaseCalibration(alpha, betaSeconds)
             : null;
 
     private void SelectInstances()
     {
         IReadOnlyList<GpuSpec>? gpus = Gpu is null ? null : ResolveEach(Gpu, gpu => gpu.Resolve());
-        InstanceFilter filter = new(Provider, Region, gpus, MaxUsdPerHour);
+        InstanceFilter filter = new(Provider, Region, gpus, MaxUsdPerHour, PriceType);
         if (gpus is { Count: 0 })
         {
             _instances = [];
@@ -228,7 +229,9 @@ public sealed class FindOptimalGpuInstanceCommand : LlmOpsCmdlet
         bool filtered = Provider is not null || Region is not null || gpus is not null || MaxUsdPerHour is not null;
         if (Instance is not null)
         {
-            IReadOnlyList<IReadOnlyList<GpuInstance>> named = ResolveEach(Instance, instance => instance.Resolve());
+            IReadOnlyList<IEnumerable<GpuInstance>> named = ResolveEach(Instance, instance => instance.IsInstance || Region is not null
+                ? instance.Resolve()
+                : InstanceCatalog.CheapestRegions(instance.Resolve().Where(filter.Accepts), PriceType));
             _instances = [.. named.SelectMany(i => i).Where(filter.Accepts)];
             if (named.Count == 0)
             {
@@ -241,7 +244,7 @@ public sealed class FindOptimalGpuInstanceCommand : LlmOpsCmdlet
         }
         else if (filtered)
         {
-            _instances = [.. InstanceCatalog.CheapestRegions(InstanceCatalog.All.Where(filter.Accepts))];
+            _instances = [.. InstanceCatalog.CheapestRegions(InstanceCatalog.All.Where(filter.Accepts), PriceType)];
         }
 
         if (_instances is { Count: 0 })
