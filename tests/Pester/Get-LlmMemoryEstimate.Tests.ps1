@@ -1,0 +1,235 @@
+BeforeAll {
+    . $PSScriptRoot/common.ps1
+}
+
+Describe 'Get-LlmMemoryEstimate' {
+    It 'counts weights and KV cache exactly' {
+        $estimate = Get-LlmMemoryEstimate Llama-2-7B -BatchSize 8 -SequenceLength 2048
+        $estimate.Bytes.ModelWeights | Should -Be (2 * 6738415616)
+        $estimate.KvCacheGiB | Should -Be 8
+        $estimate.ModelName | Should -BeExactly 'Llama-2-7B'
+        $estimate.Engine | Should -Be 'vLLM'
+        $estimate.Quantization | Should -BeExactly 'FP16'
+    }
+
+    It 'adds its terms up' {
+        $estimate = Get-LlmMemoryEstimate Llama-2-7B -BatchSize 8
+        $sum = $estimate.ModelWeightsGiB + $estimate.ActivationsGiB + $estimate.GradientsGiB + $estimate.OptimizerStatesGiB +
+            $estimate.KvCacheGiB + $estimate.CudaGraphsGiB + $estimate.CompilationOverheadGiB +
+            $estimate.FragmentationOverheadGiB + $estimate.SafetyMarginGiB
+        [Math]::Abs($sum - $estimate.TotalGiB) | Should -BeLessThan 1e-9
+        [Math]::Abs(($estimate.Terms.GiB | Measure-Object -Sum).Sum - $estimate.TotalGiB) | Should -BeLessThan 1e-9
+        $estimate.TotalLowGiB | Should -BeLessThan $estimate.TotalGiB
+        $estimate.TotalHighGiB | Should -BeGreaterThan $estimate.TotalGiB
+        foreach ($term in $estimate.Terms) {
+            $term.Formula | Should -Not -BeNullOrEmpty
+            $term.Source | Should -Not -BeNullOrEmpty
+        }
+    }
+
+    It 'says on a GPU whether it fits, and what would make it fit' {
+        $fits = Get-LlmMemoryEstimate Llama-2-7B -Gpu H100-80GB
+        $fits.Fits | Should -BeTrue
+        $fits.Remedy | Should -BeNullOrEmpty
+        [Math]::Abs($fits.BudgetGiB - 0.9 * 79.19) | Should -BeLessThan 0.01
+        $tooLarge = Get-LlmMemoryEstimate Mixtral-8x7B -Gpu H100-80GB
+        $tooLarge.Fits | Should -BeFalse
+        $tooLarge.HeadroomGiB | Should -BeLessThan 0
+        $tooLarge.Remedy | Should -BeLike '*-Quantization FP8*'
+        (Get-LlmMemoryEstimate Mixtral-8x7B -Gpu H100-80GB -Quantization FP8).Fits | Should -BeTrue
+    }
+
+    It 'says nothing about fitting without a GPU' {
+        $estimate = Get-LlmMemoryEstimate Llama-2-7B
+        $estimate.Gpu, $estimate.Fits, $estimate.HeadroomGiB, $estimate.Remedy | Should -Be $null, $null, $null, $null
+    }
+
+    It 'counts 16 bytes a parameter in training with AdamW' {
+        $estimate = Get-LlmMemoryEstimate Llama-2-7B -Training
+        $estimate.Engine | Should -Be 'Transformers'
+        $bytes = $estimate.Bytes
+        $bytes.ModelWeights + $bytes.Gradients + $bytes.OptimizerStates | Should -Be (16 * 6738415616)
+        $bytes.KvCache | Should -Be 0
+    }
+
+    It 'divides over tensor-parallel ranks' {
+        $one = Get-LlmMemoryEstimate Llama-3.1-8B
+        $four = Get-LlmMemoryEstimate Llama-3.1-8B -TP 4
+        $four.GpuCount | Should -Be 4
+        $four.KvCacheGiB | Should -Be ($one.KvCacheGiB / 4)
+        $four.ModelWeightsGiB | Should -BeLessThan ($one.ModelWeightsGiB / 3.9)
+    }
+
+    It 'warns once for a model whose context is shorter, and answers all the same' {
+        $result = Invoke-Recorded { Get-LlmMemoryEstimate Llama-2-7B -SequenceLength 8192, 16384 }
+        $result.Output.Count | Should -Be 2
+        $result.Warnings.Count | Should -Be 1
+        $result.Warnings[0].Message | Should -BeLike 'Llama-2-7B*4096*8192*'
+    }
+
+    It 'gives what it promises and nothing else' {
+        $types = Get-LlmModel 'Llama-2-*' | Get-LlmMemoryEstimate -Quantization FP16, INT4 -Gpu T4, L4 | ForEach-Object { $_.GetType().FullName } | Sort-Object -Unique
+        $types | Should -BeExactly 'LlmOps.Core.Memory.MemoryEstimate'
+        Get-PromisedType Get-LlmMemoryEstimate | Should -BeExactly $types
+    }
+}
+
+Describe 'Get-LlmMemoryEstimate sweeps' {
+    It 'gives six objects for three quantizations and two batch sizes, the last list varying fastest' {
+        $estimates = @(Get-LlmMemoryEstimate Llama-2-7B -Quantization FP16, INT8, INT4 -BatchSize 1, 8)
+        $estimates.Count | Should -Be 6
+        ($estimates | ForEach-Object { "$($_.Quantization)/$($_.BatchSize)" }) | Should -Be 'FP16/1', 'FP16/8', 'INT8/1', 'INT8/8', 'INT4/1', 'INT4/8'
+    }
+
+    It 'has the swept <Property> on each object' -ForEach @(
+        @{ Property = 'Engine'; Parameter = 'Engine'; Values = 'Transformers', 'vLLM' }
+        @{ Property = 'KvCacheDataType'; Parameter = 'KvCacheDataType'; Values = 'FP8', 'Auto' }
+        @{ Property = 'Gpu'; Parameter = 'Gpu'; Values = 'T4', 'H100-80GB' }
+        @{ Property = 'TensorParallelSize'; Parameter = 'TensorParallelSize'; Values = 4, 2 }
+        @{ Property = 'PipelineParallelSize'; Parameter = 'PipelineParallelSize'; Values = 1, 4 }
+        @{ Property = 'ExpertParallelSize'; Parameter = 'ExpertParallelSize'; Values = 2, 8 }
+        @{ Property = 'DataParallelSize'; Parameter = 'DataParallelSize'; Values = 3, 1 }
+        @{ Property = 'SequenceLength'; Parameter = 'SequenceLength'; Values = 4096, 128 }
+        @{ Property = 'BatchSize'; Parameter = 'BatchSize'; Values = 5, 3 }
+    ) {
+        $with = @{ $Parameter = $Values }
+        $found = Get-LlmMemoryEstimate Mixtral-8x7B @with | ForEach-Object { "$($_.$Property)" }
+        $found | Should -Be @($Values | ForEach-Object { "$_" })
+    }
+
+    It 'adds input and output lengths up, in every combination' {
+        (Get-LlmMemoryEstimate Llama-2-7B -InputLength 100, 200 -OutputLength 1, 2).SequenceLength | Should -Be 101, 102, 201, 202
+    }
+
+    It 'ends within seconds when it is stopped' {
+        $stopped = Stop-Running 'Get-LlmMemoryEstimate Llama-2-7B -BatchSize (1..100000) -SequenceLength (1..4096) -Gpu T4'
+        $stopped.StartedWriting | Should -BeTrue
+        $stopped.WasRunning | Should -BeTrue
+        $stopped.State | Should -Be 'Stopped'
+        $stopped.StopSeconds | Should -BeLessThan 10
+        $stopped.Errors.Count | Should -Be 0
+    }
+
+    It 'stops early when the rest of the pipeline has enough' {
+        (Get-LlmMemoryEstimate Llama-2-7B -BatchSize (1..100000) -SequenceLength (1..4096) | Select-Object -First 1).BatchSize | Should -Be 1
+    }
+}
+
+Describe 'Get-LlmMemoryEstimate from the pipeline' {
+    It 'takes model objects, names and paths' {
+        (Get-LlmModel 'Llama-2-*' | Get-LlmMemoryEstimate).ModelName | Should -Be 'Llama-2-7B', 'Llama-2-13B', 'Llama-2-70B'
+        ('Llama-2-7B', 'OPT-2.7B' | Get-LlmMemoryEstimate).ModelName | Should -Be 'Llama-2-7B', 'OPT-2.7B'
+        Set-Content TestDrive:/config.json (New-ConfigJson)
+        ('TestDrive:/config.json' | Get-LlmMemoryEstimate).KvCacheGiB | Should -BeGreaterThan 0
+    }
+
+    It 'takes rows of a CSV file' {
+        Set-Content TestDrive:/jobs.csv "Model,Quantization,BatchSize,SequenceLength,Gpu`nLlama-2-7B,FP16,8,2048,T4`nOPT-2.7B,INT8,2,512,L4"
+        $estimates = Import-Csv TestDrive:/jobs.csv | Get-LlmMemoryEstimate
+        $estimates.ModelName | Should -Be 'Llama-2-7B', 'OPT-2.7B'
+        $estimates.Quantization | Should -Be 'FP16', 'INT8'
+        $estimates.BatchSize | Should -Be 8, 2
+        $estimates.SequenceLength | Should -Be 2048, 512
+        $estimates.Gpu | Should -Be 'T4', 'L4'
+        $estimates[0].KvCacheGiB | Should -Be 8
+    }
+
+    It 'takes its own output and that of Measure-KvCache''s siblings' {
+        $again = Get-LlmMemoryEstimate Llama-2-7B -BatchSize 8 -Gpu L4 -KvCacheDataType FP8 | Get-LlmMemoryEstimate
+        $again.BatchSize, $again.Gpu, $again.KvCacheDataType | Should -Be 8, 'L4', 'FP8'
+    }
+
+    It 'keeps the values of one record from the next' {
+        $rows = [pscustomobject]@{ Model = 'Llama-2-7B'; BatchSize = 8 }, [pscustomobject]@{ Model = 'Llama-2-7B' }
+        ($rows | Get-LlmMemoryEstimate).BatchSize | Should -Be 8, 1
+    }
+}
+
+Describe 'Get-LlmMemoryEstimate with wrong input' {
+    It 'writes one error for one bad record, and the good ones come out' {
+        $rows = "Model,BatchSize`nLlama-2-7B,1`nLlama-2-7B,0`nOPT-2.7B,2" | ConvertFrom-Csv
+        $result = Invoke-Recorded { $rows | Get-LlmMemoryEstimate }
+        $result.Output.ModelName | Should -Be 'Llama-2-7B', 'OPT-2.7B'
+        Assert-OneError $result ValueOutOfRange GetLlmMemoryEstimate InvalidArgument 0 'BatchSize is 0', 'nearest valid value is 1'
+        $result = Invoke-Recorded { $rows | Get-LlmMemoryEstimate -ErrorAction SilentlyContinue }
+        $result.Output.Count | Should -Be 2
+        $result.Errors.Count | Should -Be 0
+        $result = Invoke-Recorded { $rows | Get-LlmMemoryEstimate -ErrorAction Stop }
+        $result.Output.Count | Should -Be 1
+        $result.Terminating.FullyQualifiedErrorId | Should -BeExactly 'ValueOutOfRange,LlmOps.Commands.GetLlmMemoryEstimateCommand'
+    }
+
+    It 'leaves one bad value of a sweep out' {
+        $result = Invoke-Recorded { Get-LlmMemoryEstimate Llama-2-7B -BatchSize 1, -3, 4 }
+        $result.Output.BatchSize | Should -Be 1, 4
+        Assert-OneError $result ValueOutOfRange GetLlmMemoryEstimate InvalidArgument -3 'BatchSize is -3', 'nearest valid value is 1'
+        $result = Invoke-Recorded { Get-LlmMemoryEstimate Llama-2-7B -Quantization FP1, FP16 -Gpu T4 }
+        $result.Output.Quantization | Should -Be 'FP16'
+        Assert-OneError $result QuantizationNotFound GetLlmMemoryEstimate ObjectNotFound 'FP1' "'FP1'", 'Did you mean FP16?'
+    }
+
+    It 'reports a wrong name on the command line once, however many models come' {
+        $result = Invoke-Recorded { Get-LlmModel 'Llama-2-*' | Get-LlmMemoryEstimate -Gpu H1000, L4 }
+        $result.Output.Count | Should -Be 3
+        Assert-OneError $result GpuNotFound GetLlmMemoryEstimate ObjectNotFound 'H1000' "'H1000'", 'Did you mean H100-80GB?'
+    }
+
+    It 'refuses <Name>' -ForEach @(
+        @{ Name = 'a model'; Script = { Get-LlmMemoryEstimate Llama-2-7 }; Id = 'ModelNotFound'; Category = 'ObjectNotFound'; Target = 'Llama-2-7'; Saying = "'Llama-2-7'", 'Did you mean Llama-2-7B?' }
+        @{ Name = 'a batch of 0'; Script = { Get-LlmMemoryEstimate Llama-2-7B -BatchSize 0 }; Id = 'ValueOutOfRange'; Category = 'InvalidArgument'; Target = 0; Saying = 'BatchSize is 0', 'value is 1.' }
+        @{ Name = 'a huge batch'; Script = { Get-LlmMemoryEstimate Llama-2-7B -BatchSize ([long]::MaxValue) }; Id = 'ValueOutOfRange'; Category = 'InvalidArgument'; Target = [long]::MaxValue; Saying = '9223372036854775807', 'value is 1000000.' }
+        @{ Name = 'a negative length'; Script = { Get-LlmMemoryEstimate Llama-2-7B -SequenceLength -1 }; Id = 'ValueOutOfRange'; Category = 'InvalidArgument'; Target = -1; Saying = 'SequenceLength is -1' }
+        @{ Name = 'a huge length'; Script = { Get-LlmMemoryEstimate Llama-2-7B -SequenceLength ([long]::MaxValue) 3>$null }; Id = 'ValueOutOfRange'; Category = 'InvalidArgument'; Target = [long]::MaxValue; Saying = 'value is 100000000.' }
+        @{ Name = 'an input length below 0'; Script = { Get-LlmMemoryEstimate Llama-2-7B -InputLength -3 }; Id = 'ValueOutOfRange'; Category = 'InvalidArgument'; Target = -3; Saying = 'InputLength is -3' }
+        @{ Name = 'a sum of lengths and a length'; Script = { Get-LlmMemoryEstimate Llama-2-7B -InputLength 3 -SequenceLength 4 }; Id = 'ParametersExcludeEachOther'; Category = 'InvalidArgument'; Target = 'SequenceLength'; Saying = 'SequenceLength', 'InputLength' }
+        @{ Name = 'heads that do not divide'; Script = { Get-LlmMemoryEstimate Llama-2-7B -TensorParallelSize 3 }; Id = 'TensorParallelSizeNotSupported'; Category = 'NotImplemented'; Target = 3; Saying = 'TensorParallelSize is 3', '32 attention heads', 'value is 2.' }
+        @{ Name = 'more stages than layers'; Script = { Get-LlmMemoryEstimate Llama-2-7B -PipelineParallelSize 33 }; Id = 'ValueOutOfRange'; Category = 'InvalidArgument'; Target = 33; Saying = 'PipelineParallelSize is 33', 'value is 32.' }
+        @{ Name = 'experts of a dense model'; Script = { Get-LlmMemoryEstimate Llama-2-7B -ExpertParallelSize 2 }; Id = 'ValueOutOfRange'; Category = 'InvalidArgument'; Target = 2; Saying = 'ExpertParallelSize is 2', 'value is 1.' }
+        @{ Name = 'no copies'; Script = { Get-LlmMemoryEstimate Llama-2-7B -DataParallelSize 0 }; Id = 'ValueOutOfRange'; Category = 'InvalidArgument'; Target = 0; Saying = 'DataParallelSize is 0', 'value is 1.' }
+        @{ Name = 'more than all memory'; Script = { Get-LlmMemoryEstimate Llama-2-7B -GpuMemoryUtilization 1.5 }; Id = 'ValueOutOfRange'; Category = 'InvalidArgument'; Target = 1.5; Saying = 'GpuMemoryUtilization is 1.5', 'value is 1.' }
+        @{ Name = 'no sequences'; Script = { Get-LlmMemoryEstimate Llama-2-7B -MaxSequences 0 }; Id = 'ValueOutOfRange'; Category = 'InvalidArgument'; Target = 0; Saying = 'MaxSequences is 0', 'value is 1.' }
+        @{ Name = 'no batched tokens'; Script = { Get-LlmMemoryEstimate Llama-2-7B -MaxBatchedTokens 0 }; Id = 'ValueOutOfRange'; Category = 'InvalidArgument'; Target = 0; Saying = 'MaxBatchedTokens is 0', 'value is 1.' }
+        @{ Name = 'a length over the limit'; Script = { Get-LlmMemoryEstimate Llama-2-7B -MaxModelLength 100 -SequenceLength 200 }; Id = 'ValueOutOfRange'; Category = 'InvalidArgument'; Target = 200; Saying = 'SequenceLength is 200', 'value is 100.' }
+        @{ Name = 'graphs of no sequence'; Script = { Get-LlmMemoryEstimate Llama-2-7B -CudaGraphCaptureSize 0 }; Id = 'ValueOutOfRange'; Category = 'InvalidArgument'; Target = 0; Saying = 'CudaGraphCaptureSize is 0', 'value is 1.' }
+        @{ Name = 'training with vLLM'; Script = { Get-LlmMemoryEstimate Llama-2-7B -Training -Engine vLLM }; Id = 'TrainingNotSupported'; Category = 'NotImplemented'; Target = 'vLLM'; Saying = 'vLLM', 'Transformers' }
+        @{ Name = 'training in INT8'; Script = { Get-LlmMemoryEstimate Llama-2-7B -Training -Quantization INT8 }; Id = 'TrainingPrecisionNotSupported'; Category = 'NotImplemented'; Target = 'INT8'; Saying = 'INT8', 'BF16' }
+        @{ Name = 'a path of another provider'; Script = { Get-LlmMemoryEstimate Env:PATH }; Id = 'PathNotInFileSystem'; Category = 'InvalidArgument'; Target = 'Env:PATH'; Saying = "'Env:PATH'", 'file system' }
+        @{ Name = 'a path on no drive'; Script = { Get-LlmMemoryEstimate nodrive:/x }; Id = 'ModelFileNotFound'; Category = 'ObjectNotFound'; Target = 'nodrive:/x'; Saying = "'nodrive:/x'", 'nodrive' }
+    ) {
+        $result = Invoke-Recorded $Script
+        $result.Output.Count | Should -Be 0
+        Assert-OneError $result $Id GetLlmMemoryEstimate $Category $Target $Saying
+    }
+
+    It 'refuses NaN as a share of memory' {
+        $result = Invoke-Recorded { Get-LlmMemoryEstimate Llama-2-7B -GpuMemoryUtilization ([double]::NaN) }
+        $result.Errors.Count | Should -Be 1
+        $result.Errors[0].FullyQualifiedErrorId | Should -BeExactly 'ValueOutOfRange,LlmOps.Commands.GetLlmMemoryEstimateCommand'
+        $result.Errors[0].Exception.Message | Should -BeLike 'GpuMemoryUtilization is NaN*'
+    }
+
+    It 'refuses a product that no machine can hold' {
+        $result = Invoke-Recorded { Get-LlmMemoryEstimate Llama-2-7B -BatchSize 1000000 -SequenceLength 100000000 3>$null }
+        $result.Output.Count | Should -Be 0
+        $result.Errors.Count | Should -Be 1
+        $result.Errors[0].FullyQualifiedErrorId | Should -BeExactly 'ValueOutOfRange,LlmOps.Commands.GetLlmMemoryEstimateCommand'
+        $result.Errors[0].Exception.Message | Should -BeLike '*BatchSize times SequenceLength*'
+    }
+}
+
+Describe 'Get-LlmMemoryEstimate completion' {
+    It 'completes <Line>' -ForEach @(
+        @{ Line = 'Get-LlmMemoryEstimate Llama-2-'; Expected = 'Llama-2-7B', 'Llama-2-13B', 'Llama-2-70B' }
+        @{ Line = 'Get-LlmMemoryEstimate -Model OPT-2.7B,llama-2-7b'; Expected = @('Llama-2-7B') }
+        @{ Line = "Get-LlmMemoryEstimate 'meta-llama/Llama-2-13"; Expected = @("'meta-llama/Llama-2-13b-hf'") }
+        @{ Line = 'Get-LlmMemoryEstimate Llama-2-7B -Engine v'; Expected = @('vLLM') }
+        @{ Line = 'Get-LlmMemoryEstimate Llama-2-7B -Engine vLLM,tr'; Expected = @('Transformers') }
+        @{ Line = 'Get-LlmMemoryEstimate Llama-2-7B -Quantization fp1'; Expected = @('FP16') }
+        @{ Line = 'Get-LlmMemoryEstimate Llama-2-7B -Quantization FP16, q8'; Expected = @('Q8_0') }
+        @{ Line = 'Get-LlmMemoryEstimate Llama-2-7B -KvCacheDataType fp8'; Expected = @('FP8') }
+        @{ Line = 'Get-LlmMemoryEstimate Llama-2-7B -Gpu "rtx-pro'; Expected = 'RTX-PRO-6000', 'RTX-PRO-6000-Server' }
+        @{ Line = 'Get-LlmMemoryEstimate Llama-2-7B -Optimizer adam'; Expected = 'Adam8bit', 'AdamW' }
+    ) {
+        Get-Completion $Line | Sort-Object | Should -Be ($Expected | Sort-Object)
+    }
+}

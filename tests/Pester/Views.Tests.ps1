@@ -1,0 +1,197 @@
+BeforeAll {
+    . $PSScriptRoot/common.ps1
+
+    # One sample of each type, with the longest names that the catalogues have.
+    $samples = @{
+        LlmModel                  = Get-LlmModel Llama-2-7B, Mixtral-8x7B, Qwen3-235B-A22B-Instruct-2507, DeepSeek-V3, OPT-125M
+        ParameterBreakdown        = (Get-LlmModel DeepSeek-V3).Parameters
+        GpuSpec                   = Get-Gpu T4, A100-PCIe-80GB, H100-80GB, RTX-PRO-6000-Server, B300, MI300X
+        DenseThroughput           = (Get-Gpu H100-80GB).DenseTflops
+        GpuInstance               = Get-GpuInstance g5.xlarge, g7e.48xlarge, p6-b300.48xlarge, Standard_NC24ads_A100_v4, Standard_ND96amsr_A100_v4, a2-ultragpu-8g, n1-highmem-16+2xP100 -Region us-east-1, us-west-2, eastus, us-central1
+        MemoryEstimate            = Get-LlmMemoryEstimate Llama-2-7B, Mixtral-8x7B -Quantization FP16, Q4_K_M -Gpu T4, RTX-PRO-6000-Server -BatchSize 64 -SequenceLength 4096
+        MemoryTerm                = (Get-LlmMemoryEstimate Llama-2-7B -Gpu A100-PCIe-80GB).Terms
+        MemoryBreakdown           = (Get-LlmMemoryEstimate Llama-2-7B).Bytes
+        MemoryEstimationParameter = New-MemoryEstimationParameter
+        KvCacheMeasurement        = Get-LlmModel Llama-2-7B, DeepSeek-V3 | Measure-KvCache -BatchSize 8, 1000 -SequenceLength 2048, 131072 -Gpu RTX-PRO-6000-Server, MI300X -WarningAction SilentlyContinue
+        InstanceEvaluation        = @(
+            Find-OptimalGpuInstance Llama-2-7B -BatchSize 32 -Instance Standard_NC24ads_A100_v4, Standard_ND96amsr_A100_v4, g7e.48xlarge, g5.xlarge, a2-ultragpu-8g, n1-highmem-16+2xP100, n3-A100x1, g4dn.xlarge -Region us-east-1, eastus, us-central1, CANADA-1 -IncludeRejected -WarningAction SilentlyContinue
+            Find-OptimalGpuInstance OPT-2.7B -PerformanceModel InferSave -BatchSize 32 -InputLength 128 -OutputLength 512 -SafetyFactor 0.87 -SloTokensPerSecond 100
+            Find-OptimalGpuInstance OPT-6.7B -PerformanceModel InferSave -BatchSize 32 -InputLength 512 -OutputLength 512 -SafetyFactor 0.87 -IncludeRejected)
+    }
+    $snapshots = Join-Path $PSScriptRoot Snapshots
+
+    # Compares text with a snapshot file, or rewrites the file where LLMOPS_UPDATE_SNAPSHOTS is 1.
+    function Assert-Snapshot([string] $Name, [string] $Text) {
+        $file = Join-Path $snapshots "$Name.snap"
+        if ($env:LLMOPS_UPDATE_SNAPSHOTS -eq '1') {
+            [void] (New-Item -ItemType Directory $snapshots -Force)
+            [IO.File]::WriteAllText($file, $Text)
+        }
+
+        $file | Should -Exist -Because 'a new view needs a snapshot: run once with LLMOPS_UPDATE_SNAPSHOTS=1 and look at it'
+        $Text | Should -BeExactly ([IO.File]::ReadAllText($file) -replace "`r`n", "`n") -Because "$Name.snap shows how it looked before"
+    }
+
+    # The dashes under the headers, as start and length of each column.
+    function Get-TableColumn([string] $Text) {
+        $dashes = ($Text -split "`n" -match '^[- ]*---[- ]*$')[0]
+        [regex]::Matches($dashes, '-+') | ForEach-Object { [pscustomobject]@{ Start = $_.Index; End = $_.Index + $_.Length } }
+    }
+}
+
+Describe 'Views' {
+    It 'exist as table and list for what <Cmdlet> writes' -ForEach @(
+        @{ Cmdlet = 'Get-LlmModel' }, @{ Cmdlet = 'Get-Gpu' }, @{ Cmdlet = 'Get-GpuInstance' }, @{ Cmdlet = 'Get-LlmMemoryEstimate' }
+        @{ Cmdlet = 'New-MemoryEstimationParameter' }, @{ Cmdlet = 'Measure-KvCache' }, @{ Cmdlet = 'Find-OptimalGpuInstance' }
+    ) {
+        foreach ($type in Get-PromisedType $Cmdlet) {
+            $kinds = (Get-FormatData -TypeName $type).FormatViewDefinition.Control | ForEach-Object { $_.GetType().Name }
+            $kinds | Should -Contain 'TableControl'
+            $kinds | Should -Contain 'ListControl'
+        }
+    }
+
+    It 'name properties that exist' {
+        foreach ($name in $samples.Keys) {
+            $sample = @($samples[$name])[0]
+            $known = $sample.psobject.Properties.Name
+            foreach ($view in (Get-FormatData -TypeName $sample.GetType().FullName).FormatViewDefinition) {
+                $entries = $view.Control -is [Management.Automation.TableControl] ? $view.Control.Rows.Columns.DisplayEntry : $view.Control.Entries.Items.DisplayEntry
+                $entries.Count | Should -BeGreaterThan 2
+                foreach ($entry in $entries | Where-Object ValueType -eq Property) {
+                    $known | Should -Contain $entry.Value -Because "$name shows it"
+                }
+            }
+        }
+    }
+
+    It 'show <Type> as a <Kind> in <Width> columns' -ForEach @(
+        foreach ($type in 'LlmModel', 'GpuSpec', 'GpuInstance', 'MemoryEstimate', 'MemoryTerm', 'MemoryEstimationParameter', 'KvCacheMeasurement', 'InstanceEvaluation') {
+            foreach ($width in 80, 120) {
+                @{ Type = $type; Kind = 'table'; Width = $width }
+                @{ Type = $type; Kind = 'list'; Width = $width }
+            }
+        }
+        foreach ($type in 'ParameterBreakdown', 'DenseThroughput', 'MemoryBreakdown') {
+            foreach ($width in 80, 120) { @{ Type = $type; Kind = 'list'; Width = $width } }
+        }
+    ) {
+        $sample = $Kind -eq 'list' ? @($samples[$Type])[0] : $samples[$Type]
+        $text = Get-Rendering $sample -Width $Width -List:($Kind -eq 'list')
+        foreach ($line in $text -split "`n") { $line.Length | Should -BeLessOrEqual $Width }
+        $text | Should -Not -Match '…' -Because 'nothing is cut'
+        Assert-Snapshot "$Type.$Kind.$Width" $text
+    }
+
+    It 'have one line for each row of <Type> in <Width> columns' -ForEach @(
+        # 79 is what a console of 80 columns on Windows leaves for output.
+        foreach ($width in 79, 80, 100, 120) {
+            foreach ($type in 'LlmModel', 'GpuSpec', 'GpuInstance', 'MemoryEstimate', 'MemoryEstimationParameter', 'KvCacheMeasurement', 'InstanceEvaluation') {
+                @{ Type = $type; Width = $width }
+            }
+        }
+    ) {
+        $rows = @($samples[$Type])
+        $text = Get-Rendering $rows -Width $Width
+        $lines = 0
+        foreach ($block in $text -split '(?m)(?=^[^\n]*\n[^\n]*\n? *-{3,}[- ]*$)') {
+            $lines += @(($block -replace '(?s)^.*?\n *-{3,}[- ]*(\n|$)' -split "`n\s*`n")[0] -split "`n" | Where-Object { $_.Trim() -and $block -match '-{3,}' }).Count
+        }
+        $lines | Should -Be $rows.Count
+        $text | Should -Not -Match '…'
+    }
+
+    It 'have at least <Least> columns of <Type> in 79 columns: <First> to <Last>' -ForEach @(
+        @{ Type = 'LlmModel'; Least = 6; First = 'Name'; Last = 'KV B/token' }
+        @{ Type = 'GpuSpec'; Least = 7; First = 'Name'; Last = 'Link' }
+        @{ Type = 'GpuInstance'; Least = 5; First = 'Provider'; Last = 'USD/h' }
+        @{ Type = 'MemoryEstimate'; Least = 8; First = 'Quant'; Last = 'Fits' }
+        @{ Type = 'MemoryTerm'; Least = 6; First = 'Name'; Last = 'Formula' }
+        @{ Type = 'KvCacheMeasurement'; Least = 7; First = 'Batch'; Last = 'Seqs' }
+        @{ Type = 'InstanceEvaluation'; Least = 7; First = 'Rank'; Last = 'USD/M' }
+    ) {
+        $text = Get-Rendering $samples[$Type] -Width 79
+        @(Get-TableColumn $text).Count | Should -BeGreaterOrEqual $Least
+        $header = ($text -split "`n" -match "^ *$First\b.*$([regex]::Escape($Last)) *$")
+        $header.Count | Should -BeGreaterThan 0
+    }
+
+    It 'align numbers of <Type> right' -ForEach @(
+        @{ Type = 'LlmModel' }, @{ Type = 'GpuSpec' }, @{ Type = 'GpuInstance' }, @{ Type = 'MemoryEstimate' }, @{ Type = 'MemoryTerm' }
+        @{ Type = 'MemoryEstimationParameter' }, @{ Type = 'KvCacheMeasurement' }, @{ Type = 'InstanceEvaluation' }
+    ) {
+        $sample = @($samples[$Type])[0]
+        $table = (Get-FormatData -TypeName $sample.GetType().FullName).FormatViewDefinition.Control | Where-Object { $_ -is [Management.Automation.TableControl] }
+        $numeric = 0
+        for ($i = 0; $i -lt $table.Headers.Count; $i++) {
+            $column = $table.Rows[0].Columns[$i]
+            $value = $column.DisplayEntry.ValueType -eq 'Property' ? $sample.$($column.DisplayEntry.Value) : $null
+            $isNumber = $value -is [double] -or $value -is [long] -or $value -is [int] -or $column.FormatString -like '{0:N*'
+            if ($isNumber) {
+                $numeric++
+                $table.Headers[$i].Alignment | Should -Be 'Right' -Because "$($table.Headers[$i].Label) is a number"
+            }
+        }
+        $numeric | Should -BeGreaterThan 0
+    }
+
+    It 'say units in the headers of <Type>' -ForEach @(
+        @{ Type = 'LlmModel'; Labels = 'Params (B)', 'Active (B)', 'KV B/token' }
+        @{ Type = 'GpuSpec'; Labels = 'Memory GiB', 'Memory GB/s', 'FP16 TFLOPS', 'FP8 TFLOPS', 'Link GB/s' }
+        @{ Type = 'GpuInstance'; Labels = 'USD/h', 'Spot USD/h' }
+        @{ Type = 'MemoryEstimate'; Labels = 'Weights GiB', 'KV cache GiB', 'Total GiB' }
+        @{ Type = 'MemoryTerm'; Labels = 'GiB', 'Low GiB', 'High GiB' }
+        @{ Type = 'KvCacheMeasurement'; Labels = 'Total GiB', 'Pool GiB' }
+        @{ Type = 'InstanceEvaluation'; Labels = 'Tokens/s', 'USD/h', 'USD/M tokens' }
+    ) {
+        $views = (Get-FormatData -TypeName @($samples[$Type])[0].GetType().FullName).FormatViewDefinition.Control
+        $found = ($views | Where-Object { $_ -is [Management.Automation.TableControl] }).Headers.Label
+        foreach ($label in $Labels) { $found | Should -Contain $label }
+    }
+
+    It 'mark a prediction that is faster than the hardware allows' {
+        $text = Get-Rendering $samples.InstanceEvaluation -Width 80
+        @($text -split "`n" -match ' A10G .* 6,697\.7! ').Count | Should -Be 1
+        @($text -split "`n" -match '\d!').Count | Should -Be 1
+        @($text -split "`n" -match '^   ! = faster than the hardware allows').Count | Should -Be 2
+    }
+
+    It 'show no throughput and no price a token where nothing runs' {
+        $row = (Get-Rendering $samples.InstanceEvaluation -Width 80) -split "`n" -match '^ +T4 +1xT4'
+        $row.Count | Should -Be 1
+        $row[0].Trim() -replace ' +', ' ' | Should -BeExactly 'T4 1xT4 0.70'
+    }
+
+    It 'write dates as ISO 8601 under every culture' {
+        foreach ($culture in 'en-US', 'de-DE', 'th-TH', '') {
+            Get-Rendering (Get-GpuInstance g5.xlarge -Region us-east-1) -Width 120 -Culture $culture | Should -Match '\b2026-01-21\b'
+            Get-Rendering (Get-GpuInstance g5.xlarge -Region us-east-1) -Width 120 -List -Culture $culture | Should -Match 'PriceDate +: 2026-01-21'
+        }
+    }
+
+    It 'show numbers as Germans write them under de-DE' {
+        $text = Get-Rendering $samples.MemoryEstimate -Width 80 -Culture de-DE
+        $text | Should -Match '\b4\.096\b'
+        $text | Should -Match '\b12,55\b'
+        Assert-Snapshot 'MemoryEstimate.table.80.de-DE' $text
+        Assert-Snapshot 'InstanceEvaluation.table.80.de-DE' (Get-Rendering $samples.InstanceEvaluation -Width 80 -Culture de-DE)
+    }
+
+    It 'wrap the formula of a term instead of cutting it' {
+        $text = Get-Rendering $samples.MemoryTerm -Width 80
+        ($text -replace '\s+') | Should -BeLike '*vocabulary*'
+        $text | Should -Not -Match '…'
+    }
+
+    It 'have no snapshot that nothing compares with' {
+        $expected = @(
+            foreach ($type in 'LlmModel', 'GpuSpec', 'GpuInstance', 'MemoryEstimate', 'MemoryTerm', 'MemoryEstimationParameter', 'KvCacheMeasurement', 'InstanceEvaluation') {
+                foreach ($width in 80, 120) { "$type.table.$width.snap"; "$type.list.$width.snap" }
+            }
+            foreach ($type in 'ParameterBreakdown', 'DenseThroughput', 'MemoryBreakdown') { "$type.list.80.snap"; "$type.list.120.snap" }
+            'MemoryEstimate.table.80.de-DE.snap'
+            'InstanceEvaluation.table.80.de-DE.snap'
+        )
+        (Get-ChildItem $snapshots).Name | Sort-Object | Should -Be ($expected | Sort-Object)
+    }
+}

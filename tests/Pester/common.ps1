@@ -1,0 +1,127 @@
+# What the test files share. Each dot-sources this file in a BeforeAll block.
+
+$script:ModuleManifest = [IO.Path]::GetFullPath("$PSScriptRoot/../../LlmOps.psd1")
+Import-Module $script:ModuleManifest -ErrorAction Stop
+
+# Runs a script block and keeps apart what it wrote: objects, errors, warnings, and the error that ended it.
+function Invoke-Recorded {
+    param([Parameter(Mandatory, Position = 0)][scriptblock] $Script)
+
+    $ErrorActionPreference = 'Continue'
+    $WarningPreference = 'Continue'
+    $all = [Collections.Generic.List[object]]::new()
+    $terminating = $null
+    try {
+        & $Script 2>&1 3>&1 | ForEach-Object { $all.Add($_) }
+    }
+    catch {
+        $terminating = $_
+    }
+
+    [pscustomobject]@{
+        Output      = @($all | Where-Object { $_ -isnot [Management.Automation.ErrorRecord] -and $_ -isnot [Management.Automation.WarningRecord] })
+        Errors      = @($all | Where-Object { $_ -is [Management.Automation.ErrorRecord] })
+        Warnings    = @($all | Where-Object { $_ -is [Management.Automation.WarningRecord] })
+        Terminating = $terminating
+    }
+}
+
+# Asserts that exactly one error was written, that it did not end the pipeline, and what it says.
+function Assert-OneError {
+    param($Result, [string] $Id, [string] $Cmdlet, [string] $Category, $Target, [string[]] $Saying)
+
+    $Result.Terminating | Should -BeNullOrEmpty -Because 'the error of one record does not end the pipeline'
+    $Result.Errors.Count | Should -Be 1
+    $record = $Result.Errors[0]
+    $record.FullyQualifiedErrorId | Should -BeExactly "$Id,LlmOps.Commands.${Cmdlet}Command"
+    $record.CategoryInfo.Category | Should -Be $Category
+    $record.TargetObject | Should -Be $Target
+    foreach ($text in $Saying) {
+        $record.Exception.Message | Should -BeLike "*$text*"
+    }
+}
+
+# What Tab offers at the end of a line.
+function Get-Completion {
+    param([Parameter(Mandatory)][string] $Line)
+
+    $found = [Management.Automation.CommandCompletion]::CompleteInput($Line, $Line.Length, $null)
+    @($found.CompletionMatches | ForEach-Object CompletionText)
+}
+
+# Text as a console of that width shows it, without colours and in a given culture.
+function Get-Rendering {
+    param(
+        [Parameter(Mandatory)][object[]] $InputObject,
+        [Parameter(Mandatory)][int] $Width,
+        [switch] $List,
+        [string] $Culture = 'en-US')
+
+    $previousCulture = [cultureinfo]::CurrentCulture
+    $previousRendering = $PSStyle.OutputRendering
+    try {
+        [cultureinfo]::CurrentCulture = $Culture
+        $PSStyle.OutputRendering = 'PlainText'
+        $text = $(if ($List) { $InputObject | Format-List } else { $InputObject | Format-Table }) | Out-String -Width $Width
+    }
+    finally {
+        [cultureinfo]::CurrentCulture = $previousCulture
+        $PSStyle.OutputRendering = $previousRendering
+    }
+
+    (($text -split '\r?\n').ForEach({ $_.TrimEnd() }) -join "`n").Trim("`n") + "`n"
+}
+
+# Starts a script that would run for hours, waits for its first result, stops it as Ctrl+C does, and says how that went.
+function Stop-Running {
+    param([Parameter(Mandatory)][string] $Script)
+
+    $shell = [powershell]::Create()
+    try {
+        [void] $shell.AddScript("Import-Module '$script:ModuleManifest'; $Script")
+        $output = [Management.Automation.PSDataCollection[psobject]]::new()
+        $running = $shell.BeginInvoke([Management.Automation.PSDataCollection[psobject]]::new(), $output)
+        $wait = [Diagnostics.Stopwatch]::StartNew()
+        while ($output.Count -eq 0 -and -not $running.IsCompleted -and $wait.Elapsed.TotalSeconds -lt 30) {
+            Start-Sleep -Milliseconds 5
+        }
+
+        $startedWriting = $output.Count -gt 0
+        $wasRunning = -not $running.IsCompleted
+        $stopping = [Diagnostics.Stopwatch]::StartNew()
+        $shell.Stop()
+        [pscustomobject]@{
+            StartedWriting = $startedWriting
+            WasRunning     = $wasRunning
+            StopSeconds    = $stopping.Elapsed.TotalSeconds
+            State          = $shell.InvocationStateInfo.State
+            Errors         = @($shell.Streams.Error)
+        }
+    }
+    finally {
+        $shell.Dispose()
+    }
+}
+
+# The type names that a cmdlet promises.
+function Get-PromisedType {
+    param([Parameter(Mandatory)][string] $Name)
+
+    @((Get-Command $Name).OutputType.Name)
+}
+
+# A small configuration of a model, as JSON; entries override or, where null, remove fields.
+function New-ConfigJson {
+    param([hashtable] $Change = @{})
+
+    $config = [ordered]@{
+        architectures = @('LlamaForCausalLM'); model_type = 'llama'; hidden_size = 64; intermediate_size = 128
+        num_hidden_layers = 2; num_attention_heads = 4; num_key_value_heads = 2; vocab_size = 1000
+        max_position_embeddings = 512; tie_word_embeddings = $false; torch_dtype = 'float16'
+    }
+    foreach ($key in $Change.Keys) {
+        if ($null -eq $Change[$key]) { $config.Remove($key) } else { $config[$key] = $Change[$key] }
+    }
+
+    $config | ConvertTo-Json
+}
