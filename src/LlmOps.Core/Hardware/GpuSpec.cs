@@ -18,6 +18,14 @@ public sealed record DenseThroughput
     public double? Int8 { get; init; }
 
     public double? Fp4 { get; init; }
+
+    public override string ToString() => string.Join(", ",
+        new (string Name, double? Value)[]
+        {
+            ("FP32", Fp32), ("TF32", Tf32), ("FP16", Fp16), ("BF16", Bf16), ("FP8", Fp8), ("INT8", Int8), ("FP4", Fp4),
+        }
+        .Where(type => type.Value is not null)
+        .Select(type => FormattableString.Invariant($"{type.Name} {type.Value}")));
 }
 
 /// <summary>A GPU's data sheet.</summary>

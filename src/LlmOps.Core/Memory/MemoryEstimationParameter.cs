@@ -74,4 +74,7 @@ public sealed record MemoryEstimationParameter
         Quantization.Parse(DefaultStorageDtype);
         return this;
     }
+
+    public override string ToString() => FormattableString.Invariant(
+        $"fragmentation x {FragmentationOverheadFactor}, margin {MinMemorySafetyMarginGiB} GiB or x {MemorySafetyMarginFactor}");
 }

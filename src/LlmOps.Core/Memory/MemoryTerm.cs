@@ -15,4 +15,7 @@ public sealed record MemoryTerm(
     double HighGiB,
     string Formula,
     Evidence Evidence,
-    string Source);
+    string Source)
+{
+    public override string ToString() => FormattableString.Invariant($"{Name}: {GiB:0.00} GiB");
+}
