@@ -116,7 +116,7 @@ $invariant = [cultureinfo]::InvariantCulture
 "$(Get-LlmMemoryEstimate Llama-2-7B)"
 "$(Measure-KvCache Llama-2-7B -BatchSize 3)"
 "$((Find-OptimalGpuInstance OPT-2.7B -PerformanceModel InferSave -Gpu T4)[0])"
-"$(New-MemoryEstimationParameter -FragmentationOverheadFactor 1.25)".Substring(0, 60)
+"$(New-MemoryEstimationParameter -FragmentationOverheadFactor 1.25) $((Get-LlmMemoryEstimate Llama-2-7B).Terms[0]) $((Get-Gpu B300).DenseTflops)"
 (Get-LlmMemoryEstimate Llama-2-7B).Terms[3].Formula
 "Model;SafetyFactor`nOPT-2.7B;0.87" | ConvertFrom-Csv -Delimiter ';' | Find-OptimalGpuInstance -PerformanceModel InferSave -Gpu T4 -BatchSize 32 -InputLength 128 -OutputLength 512 | ForEach-Object { $_.TokensPerSecond.ToString('R', $invariant) }
 '@
@@ -128,6 +128,7 @@ $invariant = [cultureinfo]::InvariantCulture
         $english[1] | Should -Be '6738415616'
         $english[7] | Should -BeLike 'Llama-2-7B FP16: *.* GiB'
         $english[8] | Should -BeExactly 'Llama-2-7B: 3 x 2048 tokens, 3.00 GiB'
+        $english[10] | Should -BeLike 'fragmentation x 1.25, * 12.55 GiB *FP8 4500*'
         $english[9] | Should -BeLike 'T4: * tokens/s, 0.70 USD/h'
         $german[0] | Should -Be '1,5' -Because 'the culture is in force'
         $turkish[0] | Should -Be '1,5'

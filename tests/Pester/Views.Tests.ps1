@@ -7,14 +7,14 @@ BeforeAll {
         ParameterBreakdown        = (Get-LlmModel DeepSeek-V3).Parameters
         GpuSpec                   = Get-Gpu T4, A100-PCIe-80GB, H100-80GB, RTX-PRO-6000-Server, B300, MI300X
         DenseThroughput           = (Get-Gpu H100-80GB).DenseTflops
-        GpuInstance               = Get-GpuInstance g5.xlarge, g7e.48xlarge, p6-b300.48xlarge, Standard_NC24ads_A100_v4, Standard_ND96amsr_A100_v4, a2-ultragpu-8g, n1-highmem-16+2xP100 -Region us-east-1, us-west-2, eastus, us-central1
+        GpuInstance               = Get-GpuInstance g5.xlarge, g7e.48xlarge, p6-b300.48xlarge, Standard_NC24ads_A100_v4, Standard_ND96amsr_A100_v4, a2-ultragpu-8g, n1-highmem-16+2xP100 -Region us-east-1, us-west-2, eastus, us-east5
         MemoryEstimate            = Get-LlmMemoryEstimate Llama-2-7B, Mixtral-8x7B -Quantization FP16, Q4_K_M -Gpu T4, RTX-PRO-6000-Server -BatchSize 64 -SequenceLength 4096
         MemoryTerm                = (Get-LlmMemoryEstimate Llama-2-7B -Gpu A100-PCIe-80GB).Terms
         MemoryBreakdown           = (Get-LlmMemoryEstimate Llama-2-7B).Bytes
         MemoryEstimationParameter = New-MemoryEstimationParameter
         KvCacheMeasurement        = Get-LlmModel Llama-2-7B, DeepSeek-V3 | Measure-KvCache -BatchSize 8, 1000 -SequenceLength 2048, 131072 -Gpu RTX-PRO-6000-Server, MI300X -WarningAction SilentlyContinue
         InstanceEvaluation        = @(
-            Find-OptimalGpuInstance Llama-2-7B -BatchSize 32 -Instance Standard_NC24ads_A100_v4, Standard_ND96amsr_A100_v4, g7e.48xlarge, g5.xlarge, a2-ultragpu-8g, n1-highmem-16+2xP100, n3-A100x1, g4dn.xlarge -Region us-east-1, eastus, us-central1, CANADA-1 -IncludeRejected -WarningAction SilentlyContinue
+            Find-OptimalGpuInstance Llama-2-7B -BatchSize 32 -Instance Standard_NC24ads_A100_v4, Standard_ND96amsr_A100_v4, g7e.48xlarge, g5.xlarge, a2-ultragpu-8g, n1-highmem-16+2xP100, n3-A100x1, g4dn.xlarge -Region us-east-1, eastus, us-east5, CANADA-1 -IncludeRejected -WarningAction SilentlyContinue
             Find-OptimalGpuInstance OPT-2.7B -PerformanceModel InferSave -BatchSize 32 -InputLength 128 -OutputLength 512 -SafetyFactor 0.87 -SloTokensPerSecond 100
             Find-OptimalGpuInstance OPT-6.7B -PerformanceModel InferSave -BatchSize 32 -InputLength 512 -OutputLength 512 -SafetyFactor 0.87 -IncludeRejected)
     }
@@ -126,7 +126,7 @@ Describe 'Views' {
         for ($i = 0; $i -lt $table.Headers.Count; $i++) {
             $column = $table.Rows[0].Columns[$i]
             $value = $column.DisplayEntry.ValueType -eq 'Property' ? $sample.$($column.DisplayEntry.Value) : $null
-            $isNumber = $value -is [double] -or $value -is [long] -or $value -is [int] -or $column.FormatString -like '{0:N*'
+            $isNumber = $value -is [double] -or $value -is [long] -or $value -is [int] -or $column.FormatString -like '{0:N*' -or $table.Headers[$i].Label -match 'USD|Tokens/s|load'
             if ($isNumber) {
                 $numeric++
                 $table.Headers[$i].Alignment | Should -Be 'Right' -Because "$($table.Headers[$i].Label) is a number"
