@@ -199,7 +199,7 @@ Describe 'Get-LlmModel with files that are no model' {
         @{ File = 'empty'; Saying = 'empty' }
         @{ File = 'list'; Saying = 'object' }
         @{ File = 'object'; Saying = 'model_type' }
-        @{ File = 'otherkind'; Saying = 'stable-diffusion' }
+        @{ File = 'otherkind'; Saying = 'stable-diffusion'; Id = 'ModelFamilyNotSupported' }
         @{ File = 'missing'; Saying = "'hidden_size' is missing" }
         @{ File = 'negative'; Saying = "'num_hidden_layers' is -1" }
         @{ File = 'huge'; Saying = "'hidden_size' is 1152921504606846976" }
@@ -216,9 +216,9 @@ Describe 'Get-LlmModel with files that are no model' {
         $result.Output.Count | Should -Be 2
         $result.Terminating | Should -BeNullOrEmpty
         $result.Errors.Count | Should -Be 1
-        $result.Errors[0].FullyQualifiedErrorId | Should -BeExactly $(
-            $File -eq 'otherkind' ? $result.Errors[0].FullyQualifiedErrorId : 'ModelConfigInvalid,LlmOps.Commands.GetLlmModelCommand')
-        $result.Errors[0].FullyQualifiedErrorId | Should -BeLike 'Model*,LlmOps.Commands.GetLlmModelCommand'
+        $result.Errors[0].FullyQualifiedErrorId | Should -BeExactly "$($Id ?? 'ModelConfigInvalid'),LlmOps.Commands.GetLlmModelCommand"
+        $result.Errors[0].CategoryInfo.Category | Should -Be $($Id ? 'NotImplemented' : 'InvalidData')
+        $result.Errors[0].TargetObject | Should -Not -BeNullOrEmpty
         $result.Errors[0].Exception.Message | Should -BeLike "*$Saying*"
         $result.Errors[0].Exception.Message | Should -BeLike "*$File.json*"
     }
