@@ -43,18 +43,8 @@ try {
 
     if (Get-Module Microsoft.PowerShell.PlatyPS -ListAvailable) {
         # In a process of its own: platyPS brings assemblies that would stay loaded.
-        & (Get-Process -Id $PID).Path -NoProfile -NonInteractive -Command {
-            param($source, $target)
-            $ErrorActionPreference = 'Stop'
-            Import-Module Microsoft.PowerShell.PlatyPS
-            $staging = Join-Path ([IO.Path]::GetTempPath()) ([Guid]::NewGuid())
-            $pages = Import-MarkdownCommandHelp (Get-ChildItem $source -Filter '*-*.md').FullName
-            $maml = Export-MamlCommandHelp -CommandHelp $pages -OutputFolder $staging -Force
-            $text = (Get-Content $maml.FullName -Raw) -replace '[ \t]+(?=\r?\n)', '' -replace "`r`n", "`n"
-            [IO.File]::WriteAllText((Join-Path $target 'LlmOps.dll-Help.xml'), $text.TrimEnd() + "`n")
-            Remove-Item $staging -Recurse
-        } -args (Join-Path $PSScriptRoot src/Help), (Join-Path $PSScriptRoot en-US)
-        if ($LASTEXITCODE -ne 0) { throw "platyPS failed with exit code $LASTEXITCODE." }
+        & (Get-Process -Id $PID).Path -NoProfile -NonInteractive -File src/Help/Build-Help.ps1
+        if ($LASTEXITCODE -ne 0) { throw "Build-Help.ps1 failed with exit code $LASTEXITCODE." }
     }
     else {
         Write-Warning 'Microsoft.PowerShell.PlatyPS is not installed: the help was not made anew, the committed one is packed.'

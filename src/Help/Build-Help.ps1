@@ -14,7 +14,7 @@ looks for them, and Markdown's marks and line breaks are taken out. The result d
 Where LlmOps.dll-Help.xml is written; en-US at the repository's root by default.
 
 .PARAMETER UpdateOutput
-Runs every example first and writes what it shows into the topics. The module must be built.
+Runs every example first and writes what it shows into the topics and the README. The module must be built.
 #>
 [CmdletBinding()]
 param(
@@ -29,17 +29,17 @@ $utf8 = [Text.UTF8Encoding]::new($false)
 
 function Update-ExampleOutput {
     Import-Module (Join-Path $PSScriptRoot '../../LlmOps.psd1')
-    foreach ($file in Get-HelpTopicFile) {
-        $text = [IO.File]::ReadAllText($file.FullName)
+    foreach ($group in @(Get-HelpTopicFile | Get-HelpExample) + @(Get-ReadmeExample) | Group-Object { $_.File.FullName }) {
+        $text = [IO.File]::ReadAllText($group.Name)
         # From the last to the first, so that the places of the others stay right.
-        $examples = @($file | Get-HelpExample)
+        $examples = @($group.Group)
         [array]::Reverse($examples)
         foreach ($example in $examples) {
-            $shown = Invoke-HelpExample $example.Code (Join-Path $scratch 'example')
+            $shown = Invoke-HelpExample $example.Code (Join-Path $scratch 'example') -Width $example.Width
             $text = $text.Remove($example.OutputStart, $example.OutputSize).Insert($example.OutputStart, "$shown`n")
         }
 
-        [IO.File]::WriteAllText($file.FullName, $text, $utf8)
+        [IO.File]::WriteAllText($group.Name, $text, $utf8)
     }
 }
 

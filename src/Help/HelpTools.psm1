@@ -1,4 +1,4 @@
-# What the help build and the help tests share: reading and running the examples of the Markdown topics.
+# What the help build and the tests share: reading and running the examples of the Markdown topics and of the README.
 
 # The topics, one a cmdlet; about topics are no such topic.
 function Get-HelpTopicFile {
@@ -21,15 +21,32 @@ function Get-HelpExample {
                 OutputStart = $match.Groups['output'].Index
                 OutputSize  = $match.Groups['output'].Length
                 File        = $File
+                Width       = 76
             }
         }
     }
 }
 
+# The examples of the README: blocks of code that a block of output follows.
+function Get-ReadmeExample {
+    $file = Get-Item (Join-Path $PSScriptRoot '../../README.md')
+    $text = [IO.File]::ReadAllText($file.FullName)
+    foreach ($match in [regex]::Matches($text, '(?s)```powershell\n(?<code>[^`]*?)\n```\n\n```output\n(?<output>.*?)```')) {
+        [pscustomobject]@{
+            Code        = $match.Groups['code'].Value
+            Output      = $match.Groups['output'].Value.TrimEnd()
+            OutputStart = $match.Groups['output'].Index
+            OutputSize  = $match.Groups['output'].Length
+            File        = $file
+            Width       = 80
+        }
+    }
+}
+
 # Runs an example in a folder of its own, and gives what it shows: with the invariant culture and without colours, in 76
-# columns, which Get-Help indents to 80. Errors end it.
+# columns unless told otherwise, which Get-Help indents to 80. Errors end it.
 function Invoke-HelpExample {
-    param([Parameter(Mandatory)] [string] $Code, [Parameter(Mandatory)] [string] $Folder)
+    param([Parameter(Mandatory)] [string] $Code, [Parameter(Mandatory)] [string] $Folder, [int] $Width = 76)
     $culture = [cultureinfo]::CurrentCulture
     $rendering = $PSStyle.OutputRendering
     Push-Location (New-Item -ItemType Directory -Force $Folder)
@@ -37,7 +54,7 @@ function Invoke-HelpExample {
         [cultureinfo]::CurrentCulture = [cultureinfo]::InvariantCulture
         $PSStyle.OutputRendering = 'PlainText'
         $preferences = '$ErrorActionPreference = "Stop"; $WarningPreference = "SilentlyContinue"; '
-        $shown = & ([scriptblock]::Create($preferences + $Code)) | Out-String -Width 76
+        $shown = & ([scriptblock]::Create($preferences + $Code)) | Out-String -Width $Width
         # Empty lines around the output say nothing; spaces at the ends of lines would not survive editors.
         ($shown -replace '\r', '' -replace '(?m)[ \t]+$', '').Trim("`n")
     }
@@ -48,4 +65,4 @@ function Invoke-HelpExample {
     }
 }
 
-Export-ModuleMember -Function Get-HelpTopicFile, Get-HelpExample, Invoke-HelpExample
+Export-ModuleMember -Function Get-HelpTopicFile, Get-HelpExample, Get-ReadmeExample, Invoke-HelpExample

@@ -8,11 +8,12 @@ namespace LlmOps.Module.Tests;
 
 /// <summary>
 /// What must be true of every cmdlet, read from its attributes and from the files that belong to it. No cmdlet runs here.
+/// Attributes are read as metadata, because those of the compile-time library keep nothing that they are given.
 /// </summary>
 public sealed class CmdletContracts
 {
     private static readonly Type[] s_cmdlets =
-        [.. typeof(LlmOpsCmdlet).Assembly.GetTypes().Where(type => type.GetCustomAttribute<CmdletAttribute>() is not null)];
+        [.. typeof(LlmOpsCmdlet).Assembly.GetTypes().Where(type => type.IsDefined(typeof(CmdletAttribute)))];
 
     public static TheoryData<string> Cmdlets => [.. s_cmdlets.Select(type => type.Name)];
 
@@ -41,32 +42,29 @@ public sealed class CmdletContracts
     [MemberData(nameof(Cmdlets))]
     public void A_cmdlet_has_an_approved_verb_and_a_singular_noun(string className)
     {
-        CmdletAttribute attribute = Cmdlet(className).GetCustomAttribute<CmdletAttribute>()!;
+        (string verb, string noun) = Name(Cmdlet(className));
         IEnumerable<string> approved = new[]
         {
             typeof(VerbsCommon), typeof(VerbsCommunications), typeof(VerbsData), typeof(VerbsDiagnostic),
             typeof(VerbsLifecycle), typeof(VerbsOther), typeof(VerbsSecurity),
         }.SelectMany(verbs => verbs.GetFields()).Select(field => (string)field.GetRawConstantValue()!);
 
-        Assert.Contains(attribute.VerbName, approved);
-        Assert.Matches("^[A-Z][A-Za-z]*[^s]$", attribute.NounName);
+        Assert.Contains(verb, approved);
+        Assert.Matches("^[A-Z][A-Za-z]*[^s]$", noun);
     }
 
     [Theory]
     [MemberData(nameof(Cmdlets))]
     public void A_cmdlet_says_what_it_writes_and_each_such_type_has_a_view(string className)
     {
-        OutputTypeAttribute output = Cmdlet(className).GetCustomAttribute<OutputTypeAttribute>()!;
         XDocument views = XDocument.Parse(RepositoryFiles.Read("src", "LlmOps", "LlmOps.Format.ps1xml"));
         HashSet<string> viewed = [.. views.Descendants("TypeName").Select(element => element.Value)];
 
-        // The compile-time library does not keep the attribute's arguments, so they are read from the metadata.
         IEnumerable<string> types = Cmdlet(className).GetCustomAttributesData()
             .Where(data => data.AttributeType == typeof(OutputTypeAttribute))
             .SelectMany(data => data.ConstructorArguments)
             .SelectMany(argument => (IReadOnlyCollection<CustomAttributeTypedArgument>)argument.Value!)
             .Select(argument => ((Type)argument.Value!).FullName!);
-        Assert.NotNull(output);
         Assert.NotEmpty(types);
         Assert.All(types, type => Assert.Contains(type, viewed));
     }
@@ -89,10 +87,10 @@ public sealed class CmdletContracts
     [MemberData(nameof(Cmdlets))]
     public void A_parameter_set_takes_at_most_one_parameter_from_the_pipeline_by_value(string className)
     {
-        IEnumerable<IGrouping<string, ParameterAttribute>> byValue = Parameters(className)
-            .SelectMany(parameter => parameter.GetCustomAttributes<ParameterAttribute>())
-            .Where(attribute => attribute.ValueFromPipeline)
-            .GroupBy(attribute => attribute.ParameterSetName ?? "");
+        IEnumerable<IGrouping<string, CustomAttributeData>> byValue = Parameters(className)
+            .SelectMany(parameter => parameter.GetCustomAttributesData())
+            .Where(data => data.AttributeType == typeof(ParameterAttribute) && Argument(data, "ValueFromPipeline") is true)
+            .GroupBy(data => Argument(data, "ParameterSetName") as string ?? "");
 
         Assert.All(byValue, set => Assert.Single(set));
     }
@@ -136,10 +134,19 @@ public sealed class CmdletContracts
 
     private static string CommandName(Type type)
     {
-        CmdletAttribute attribute = type.GetCustomAttribute<CmdletAttribute>()!;
-        return $"{attribute.VerbName}-{attribute.NounName}";
+        (string verb, string noun) = Name(type);
+        return $"{verb}-{noun}";
     }
 
+    private static (string Verb, string Noun) Name(Type type)
+    {
+        CustomAttributeData data = type.GetCustomAttributesData().Single(d => d.AttributeType == typeof(CmdletAttribute));
+        return ((string)data.ConstructorArguments[0].Value!, (string)data.ConstructorArguments[1].Value!);
+    }
+
+    private static object? Argument(CustomAttributeData data, string name) =>
+        data.NamedArguments.FirstOrDefault(argument => argument.MemberName == name).TypedValue.Value;
+
     private static IEnumerable<PropertyInfo> Parameters(string className) =>
-        Cmdlet(className).GetProperties().Where(property => property.GetCustomAttributes<ParameterAttribute>().Any());
+        Cmdlet(className).GetProperties().Where(property => property.IsDefined(typeof(ParameterAttribute)));
 }

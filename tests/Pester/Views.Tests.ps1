@@ -102,7 +102,7 @@ Describe 'Views' {
     }
 
     It 'have at least <Least> columns of <Type> in 79 columns: <First> to <Last>' -ForEach @(
-        @{ Type = 'LlmModel'; Least = 6; First = 'Name'; Last = 'KV B/token' }
+        @{ Type = 'LlmModel'; Least = 6; First = 'Name'; Last = 'KV B/tok' }
         @{ Type = 'GpuSpec'; Least = 7; First = 'Name'; Last = 'Link' }
         @{ Type = 'GpuInstance'; Least = 5; First = 'Provider'; Last = 'USD/h' }
         @{ Type = 'MemoryEstimate'; Least = 8; First = 'Quant'; Last = 'Fits' }
@@ -136,7 +136,7 @@ Describe 'Views' {
     }
 
     It 'say units in the headers of <Type>' -ForEach @(
-        @{ Type = 'LlmModel'; Labels = 'Params (B)', 'Active (B)', 'KV B/token' }
+        @{ Type = 'LlmModel'; Labels = 'Params B', 'Active B', 'KV B/tok' }
         @{ Type = 'GpuSpec'; Labels = 'Memory GiB', 'Memory GB/s', 'FP16 TFLOPS', 'FP8 TFLOPS', 'Link GB/s' }
         @{ Type = 'GpuInstance'; Labels = 'USD/h', 'Spot USD/h' }
         @{ Type = 'MemoryEstimate'; Labels = 'Weights GiB', 'KV cache GiB', 'Total GiB' }

@@ -105,7 +105,8 @@ public static class MemoryEstimator
             return (long)Math.Ceiling(bytes);
         }
 
-        throw new LlmOpsException(Guard.OutOfRangeId, ErrorKind.InvalidArgument,
-            "BatchSize times SequenceLength asks for more memory than can be counted (2^59 bytes); use smaller ones.", bytes);
+        throw new LlmOpsException(Guard.OutOfRangeId, ErrorKind.InvalidArgument, FormattableString.Invariant(
+            $"BatchSize times SequenceLength come to {bytes:0.#e+0} bytes, more than can be counted (2^59); use smaller ones."),
+            bytes);
     }
 }

@@ -20,6 +20,10 @@ public sealed class FindOptimalGpuInstanceCommand : LlmOpsCmdlet
     /// <summary>Prices change a few times a year; older ones are worth a second look.</summary>
     private const int StaleAfterDays = 180;
 
+    private const long DefaultBatchSize = 1;
+    private const long DefaultInputLength = 512;
+    private const long DefaultOutputLength = 256;
+
     private readonly ResolvedValues<string, Quantization> _quantizations;
     private readonly ResolvedValues<double, Quantization> _precisions;
     private IReadOnlyList<GpuInstance>? _instances;
@@ -38,23 +42,29 @@ public sealed class FindOptimalGpuInstanceCommand : LlmOpsCmdlet
     public ModelReference[] Model { get; set; } = [];
 
     [Parameter(ValueFromPipelineByPropertyName = true)]
-    public long[] BatchSize { get; set; } = [1];
+    [Converted(typeof(long))]
+    public long[]? BatchSize { get; set; }
 
     [Parameter(ValueFromPipelineByPropertyName = true)]
-    public long[] InputLength { get; set; } = [512];
+    [Converted(typeof(long))]
+    public long[]? InputLength { get; set; }
 
     [Parameter(ValueFromPipelineByPropertyName = true)]
-    public long[] OutputLength { get; set; } = [256];
+    [Converted(typeof(long))]
+    public long[]? OutputLength { get; set; }
 
     [Parameter(ValueFromPipelineByPropertyName = true)]
+    [Converted(typeof(PerformanceModelName), IsSingle = true)]
     public PerformanceModelName PerformanceModel { get; set; } = PerformanceModelName.Roofline;
 
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [Alias("SloTps")]
+    [Converted(typeof(double?), IsSingle = true)]
     public double? SloTokensPerSecond { get; set; }
 
     [Parameter(ValueFromPipelineByPropertyName = true)]
-    public double[] SafetyFactor { get; set; } = [0.9];
+    [Converted(typeof(double))]
+    public double[]? SafetyFactor { get; set; }
 
     [Parameter]
     public SwitchParameter AdjustOffloading { get; set; }
@@ -66,9 +76,11 @@ public sealed class FindOptimalGpuInstanceCommand : LlmOpsCmdlet
 
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [ArgumentCompleter(typeof(PrecisionBytesCompleter))]
+    [Converted(typeof(double))]
     public double[]? PrecisionBytes { get; set; }
 
     [Parameter(ValueFromPipelineByPropertyName = true)]
+    [Converted(typeof(KvCacheDataType))]
     public KvCacheDataType[]? KvCacheDataType { get; set; }
 
     [Parameter]
@@ -92,21 +104,27 @@ public sealed class FindOptimalGpuInstanceCommand : LlmOpsCmdlet
     public string[]? Region { get; set; }
 
     [Parameter]
+    [Converted(typeof(double?), IsSingle = true)]
     public double? MaxUsdPerHour { get; set; }
 
     [Parameter]
+    [Converted(typeof(PriceType), IsSingle = true)]
     public PriceType PriceType { get; set; } = PriceType.OnDemand;
 
     [Parameter]
+    [Converted(typeof(double?), IsSingle = true)]
     public double? PrefillAlpha { get; set; }
 
     [Parameter]
+    [Converted(typeof(double), IsSingle = true)]
     public double PrefillBetaSeconds { get; set; }
 
     [Parameter]
+    [Converted(typeof(double?), IsSingle = true)]
     public double? DecodeAlpha { get; set; }
 
     [Parameter]
+    [Converted(typeof(double), IsSingle = true)]
     public double DecodeBetaSeconds { get; set; }
 
     [Parameter]
@@ -140,7 +158,7 @@ public sealed class FindOptimalGpuInstanceCommand : LlmOpsCmdlet
             return;
         }
 
-        OptimizationRequest seed = new(new Workload(model, 1, 1, 1))
+        OptimizationRequest seed = new(new Workload(model, DefaultBatchSize, DefaultInputLength, DefaultOutputLength))
         {
             PerformanceModel = PerformanceModel,
             SloTokensPerSecond = SloTokensPerSecond,

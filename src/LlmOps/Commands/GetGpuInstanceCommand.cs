@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using LlmOps.Binding;
 using LlmOps.Completion;
 using LlmOps.Core.Hardware;
 
@@ -31,6 +32,7 @@ public sealed class GetGpuInstanceCommand : LlmOpsCmdlet
     public GpuReference[]? Gpu { get; set; }
 
     [Parameter]
+    [Converted(typeof(double?), IsSingle = true)]
     public double? MaxUsdPerHour { get; set; }
 
     protected override void BeginProcessing() => Try(() => _filter = new InstanceFilter(

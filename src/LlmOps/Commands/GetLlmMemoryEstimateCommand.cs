@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using LlmOps.Binding;
 using LlmOps.Core.Memory;
 
 namespace LlmOps.Commands;
@@ -12,6 +13,7 @@ public sealed class GetLlmMemoryEstimateCommand : MemoryRequestCmdlet
     public SwitchParameter Training { get; set; }
 
     [Parameter]
+    [Converted(typeof(Optimizer), IsSingle = true)]
     public Optimizer Optimizer { get; set; } = Optimizer.AdamW;
 
     [Parameter]
@@ -19,22 +21,17 @@ public sealed class GetLlmMemoryEstimateCommand : MemoryRequestCmdlet
 
     [Parameter]
     [AllowEmptyCollection]
+    [Converted(typeof(int))]
     public int[]? CudaGraphCaptureSize { get; set; }
 
     [Parameter]
     [ValidateNotNull]
     public MemoryEstimationParameter Parameter { get; set; } = MemoryEstimationParameter.Default;
 
-    protected override void BeginProcessing()
-    {
-        if (Training && !MyInvocation.BoundParameters.ContainsKey(nameof(Engine)))
-        {
-            Engine = [Core.Memory.Engine.Transformers];
-        }
-    }
-
     protected override MemoryRequest Complete(MemoryRequest request) => request with
     {
+        // vLLM, the default, does not train.
+        Engine = Training ? Core.Memory.Engine.Transformers : request.Engine,
         Training = Training,
         Optimizer = Optimizer,
         EnforceEager = EnforceEager,

@@ -34,7 +34,8 @@ public abstract class MemoryRequestCmdlet : LlmOpsCmdlet
     public ModelReference[] Model { get; set; } = [];
 
     [Parameter(ValueFromPipelineByPropertyName = true)]
-    public Engine[] Engine { get; set; } = [Core.Memory.Engine.vLLM];
+    [Converted(typeof(Engine))]
+    public Engine[]? Engine { get; set; }
 
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
@@ -42,6 +43,7 @@ public abstract class MemoryRequestCmdlet : LlmOpsCmdlet
     public string[]? Quantization { get; set; }
 
     [Parameter(ValueFromPipelineByPropertyName = true)]
+    [Converted(typeof(KvCacheDataType))]
     public KvCacheDataType[]? KvCacheDataType { get; set; }
 
     [Parameter(ValueFromPipelineByPropertyName = true)]
@@ -50,42 +52,54 @@ public abstract class MemoryRequestCmdlet : LlmOpsCmdlet
 
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [Alias("TP")]
+    [Converted(typeof(int))]
     public int[]? TensorParallelSize { get; set; }
 
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [Alias("PP")]
+    [Converted(typeof(int))]
     public int[]? PipelineParallelSize { get; set; }
 
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [Alias("EP")]
+    [Converted(typeof(int))]
     public int[]? ExpertParallelSize { get; set; }
 
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [Alias("DP")]
+    [Converted(typeof(int))]
     public int[]? DataParallelSize { get; set; }
 
     [Parameter(ValueFromPipelineByPropertyName = true)]
+    [Converted(typeof(long))]
     public long[]? BatchSize { get; set; }
 
     [Parameter(ValueFromPipelineByPropertyName = true)]
+    [Converted(typeof(long))]
     public long[]? SequenceLength { get; set; }
 
     [Parameter(ValueFromPipelineByPropertyName = true)]
+    [Converted(typeof(long))]
     public long[]? InputLength { get; set; }
 
     [Parameter(ValueFromPipelineByPropertyName = true)]
+    [Converted(typeof(long))]
     public long[]? OutputLength { get; set; }
 
     [Parameter(ValueFromPipelineByPropertyName = true)]
+    [Converted(typeof(long?), IsSingle = true)]
     public long? MaxModelLength { get; set; }
 
     [Parameter(ValueFromPipelineByPropertyName = true)]
+    [Converted(typeof(long))]
     public long[]? MaxSequences { get; set; }
 
     [Parameter(ValueFromPipelineByPropertyName = true)]
+    [Converted(typeof(long))]
     public long[]? MaxBatchedTokens { get; set; }
 
     [Parameter(ValueFromPipelineByPropertyName = true)]
+    [Converted(typeof(double))]
     public double[]? GpuMemoryUtilization { get; set; }
 
     /// <summary>Completes a request with what the cmdlet alone knows.</summary>
@@ -103,11 +117,17 @@ public abstract class MemoryRequestCmdlet : LlmOpsCmdlet
             return;
         }
 
+        IReadOnlyList<long>? lengths = null;
+        if (!Try(() => lengths = Lengths()) || lengths is { Count: 0 })
+        {
+            return;
+        }
+
         foreach (LlmModel model in ResolveModels(Model))
         {
             Try(() =>
             {
-                foreach (MemoryRequest request in Combinations(model, quantizations, gpus).Enumerate())
+                foreach (MemoryRequest request in Combinations(model, quantizations, gpus, lengths).Enumerate())
                 {
                     StopToken.ThrowIfCancellationRequested();
                     WarnOfContext(request);
@@ -118,7 +138,10 @@ public abstract class MemoryRequestCmdlet : LlmOpsCmdlet
     }
 
     private Sweep<MemoryRequest> Combinations(
-        LlmModel model, IReadOnlyList<Quantization>? quantizations, IReadOnlyList<GpuSpec>? gpus)
+        LlmModel model,
+        IReadOnlyList<Quantization>? quantizations,
+        IReadOnlyList<GpuSpec>? gpus,
+        IReadOnlyList<long>? lengths)
     {
         MemoryRequest seed = Complete(new MemoryRequest(model)
         {
@@ -138,7 +161,7 @@ public abstract class MemoryRequestCmdlet : LlmOpsCmdlet
             .Over(MaxSequences, (r, sequences) => r with { MaxSequences = sequences })
             .Over(MaxBatchedTokens, (r, tokens) => r with { MaxBatchedTokens = tokens })
             .Over(BatchSize, (r, batch) => r with { BatchSize = batch })
-            .Over(Lengths(), (r, length) => r with { SequenceLength = length });
+            .Over(lengths, (r, length) => r with { SequenceLength = length });
     }
 
     /// <summary>Says once for each model that its context is shorter than what is asked about; the figures hold all the same.</summary>
@@ -152,7 +175,7 @@ public abstract class MemoryRequestCmdlet : LlmOpsCmdlet
         }
     }
 
-    /// <summary>Sequence lengths as given, or as the sums of input and output lengths.</summary>
+    /// <summary>Sequence lengths as given, or the sums of input and output lengths; bad ones are written as errors.</summary>
     private IReadOnlyList<long>? Lengths()
     {
         if (InputLength is null && OutputLength is null)
@@ -170,9 +193,9 @@ public abstract class MemoryRequestCmdlet : LlmOpsCmdlet
         {
             foreach (long output in OutputLength ?? [0])
             {
-                Guard.InRange(input, 0, MemoryRequest.MaximumSequenceLength, nameof(InputLength));
-                Guard.InRange(output, 0, MemoryRequest.MaximumSequenceLength, nameof(OutputLength));
-                lengths.Add(input + output);
+                Try(() => lengths.Add(
+                    Guard.InRange(input, 0, MemoryRequest.MaximumSequenceLength, nameof(InputLength))
+                    + Guard.InRange(output, 0, MemoryRequest.MaximumSequenceLength, nameof(OutputLength))));
             }
         }
 

@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using LlmOps.Binding;
 using LlmOps.Completion;
 using LlmOps.Core.Memory;
 
@@ -12,19 +13,24 @@ public sealed class NewMemoryEstimationParameterCommand : LlmOpsCmdlet
     private static MemoryEstimationParameter Default => MemoryEstimationParameter.Default;
 
     [Parameter(ValueFromPipelineByPropertyName = true)]
+    [Converted(typeof(double), IsSingle = true)]
     public double FragmentationOverheadFactor { get; set; } = Default.FragmentationOverheadFactor;
 
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [Alias("MinMemorySafetyMarginGB")]
+    [Converted(typeof(double), IsSingle = true)]
     public double MinMemorySafetyMarginGiB { get; set; } = Default.MinMemorySafetyMarginGiB;
 
     [Parameter(ValueFromPipelineByPropertyName = true)]
+    [Converted(typeof(double), IsSingle = true)]
     public double MemorySafetyMarginFactor { get; set; } = Default.MemorySafetyMarginFactor;
 
     [Parameter(ValueFromPipelineByPropertyName = true)]
+    [Converted(typeof(double), IsSingle = true)]
     public double ActivationRecomputationFactor { get; set; } = Default.ActivationRecomputationFactor;
 
     [Parameter(ValueFromPipelineByPropertyName = true)]
+    [Converted(typeof(double), IsSingle = true)]
     public double GradientMemoryMultiplier { get; set; } = Default.GradientMemoryMultiplier;
 
     [Parameter(ValueFromPipelineByPropertyName = true)]
@@ -36,15 +42,19 @@ public sealed class NewMemoryEstimationParameterCommand : LlmOpsCmdlet
     public string DefaultStorageDtype { get; set; } = Default.DefaultStorageDtype;
 
     [Parameter(ValueFromPipelineByPropertyName = true)]
+    [Converted(typeof(double), IsSingle = true)]
     public double GraphMemoryOverheadRatio { get; set; } = Default.GraphMemoryOverheadRatio;
 
     [Parameter(ValueFromPipelineByPropertyName = true)]
+    [Converted(typeof(double), IsSingle = true)]
     public double GraphBatchScalingFactor { get; set; } = Default.GraphBatchScalingFactor;
 
     [Parameter(ValueFromPipelineByPropertyName = true)]
+    [Converted(typeof(double), IsSingle = true)]
     public double QuantizationOverheadMultiplier { get; set; } = Default.QuantizationOverheadMultiplier;
 
     [Parameter(ValueFromPipelineByPropertyName = true)]
+    [Converted(typeof(double), IsSingle = true)]
     public double MixedPrecisionOverheadMultiplier { get; set; } = Default.MixedPrecisionOverheadMultiplier;
 
     protected override void ProcessRecord() => Try(() => WriteObject(new MemoryEstimationParameter

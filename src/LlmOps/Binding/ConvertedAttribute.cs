@@ -1,0 +1,110 @@
+using System.Collections;
+using System.Globalization;
+using System.Management.Automation;
+using LlmOps.Core;
+
+namespace LlmOps.Binding;
+
+/// <summary>
+/// Converts numbers and enumerated values strictly. PowerShell's own conversion rounds 2.5 to 2 and reads "0,87" as 87, and
+/// where a record's property cannot be converted at all, it leaves the parameter at its default and says nothing. Here each
+/// is an error of its record. A blank cell of a table is as good as an absent one.
+/// </summary>
+[AttributeUsage(AttributeTargets.Property)]
+internal sealed class ConvertedAttribute : ArgumentTransformationAttribute
+{
+    private readonly Type _type;
+    private readonly bool _isNullable;
+
+    /// <param name="type">
+    /// Of one value: <see cref="int"/>, <see cref="long"/>, <see cref="double"/> or an enumeration; nullable for a single
+    /// value that may be blank.
+    /// </param>
+    public ConvertedAttribute(Type type)
+    {
+        _type = Nullable.GetUnderlyingType(type) ?? type;
+        _isNullable = _type != type;
+    }
+
+    /// <summary>Whether the parameter takes one value, and not a list.</summary>
+    public bool IsSingle { get; set; }
+
+    public override object Transform(EngineIntrinsics engineIntrinsics, object inputData)
+    {
+        object? value = Unwrap(inputData);
+        if ((_isNullable || !IsSingle) && (value is null || (value is string text && string.IsNullOrWhiteSpace(text))))
+        {
+            return null!;
+        }
+
+        if (IsSingle)
+        {
+            return Convert(value);
+        }
+
+        object?[] values = value is IEnumerable list and not string ? [.. list.Cast<object?>().Select(Unwrap)] : [value];
+        Array converted = Array.CreateInstance(_type, values.Length);
+        for (int i = 0; i < values.Length; i++)
+        {
+            converted.SetValue(Convert(values[i]), i);
+        }
+
+        return converted;
+    }
+
+    private object Convert(object? value)
+    {
+        if (_type.IsInstanceOfType(value))
+        {
+            return value!;
+        }
+
+        if (_type.IsEnum)
+        {
+            return ConvertToEnum(value);
+        }
+
+        double number = value switch
+        {
+            string text when double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double parsed) => parsed,
+            sbyte or byte or short or ushort or int or uint or long or ulong or float or double or decimal =>
+                System.Convert.ToDouble(value, CultureInfo.InvariantCulture),
+            _ => throw Refused(value, _type == typeof(double) ? "a number, such as 0.87" : "a whole number"),
+        };
+        if (_type == typeof(double))
+        {
+            return number;
+        }
+
+        // Whole numbers beyond 2^53 are refused by every bound that they are later held against.
+        (double least, double most) = _type == typeof(int) ? (int.MinValue, int.MaxValue) : (-9e18, 9e18);
+        if (!double.IsInteger(number) || number < least || number > most)
+        {
+            throw Refused(value, FormattableString.Invariant($"a whole number of at most {most:0.#######e+0}"));
+        }
+
+        return _type == typeof(int) ? (object)(int)number : (long)number;
+    }
+
+    private object ConvertToEnum(object? value)
+    {
+        string text = System.Convert.ToString(value, CultureInfo.InvariantCulture) ?? "";
+        foreach (string name in Enum.GetNames(_type))
+        {
+            if (name.Equals(text.Trim(), StringComparison.OrdinalIgnoreCase))
+            {
+                return Enum.Parse(_type, name);
+            }
+        }
+
+        string[] names = Enum.GetNames(_type);
+        string hint = NameMatcher.Nearest(text, names) is { } nearest ? $" Did you mean {nearest}?" : "";
+        throw Refused(value, $"one of {string.Join(", ", names)}", hint);
+    }
+
+    // Without an inner cast exception: that is what PowerShell would pass over in silence.
+    private static ArgumentTransformationMetadataException Refused(object? value, string expected, string hint = "") =>
+        new(FormattableString.Invariant($"'{value}' is not {expected}.{hint}"));
+
+    private static object? Unwrap(object? value) => value is PSObject wrapped ? wrapped.BaseObject : value;
+}
