@@ -12,10 +12,10 @@ public sealed class PesterSuite
     {
         string? pwsh = FindOnPath("pwsh");
         Assert.SkipWhen(pwsh is null,
-            "NO CMDLET WAS TESTED: pwsh is not on PATH. Install PowerShell 7.4 or later, and Pester 5, to run the Pester suite.");
+            "NO CMDLET IS TESTED: pwsh is not on PATH. Install PowerShell 7.4 or later, and Pester 5, to run the Pester suite.");
         (int hasPester, _) = await Run(pwsh!, "if (-not (Get-Module Pester -ListAvailable | Where-Object Version -ge '5.0')) { exit 3 }");
         Assert.SkipWhen(hasPester == 3,
-            "NO CMDLET WAS TESTED: Pester 5 is not installed (Install-Module Pester).");
+            "NO CMDLET IS TESTED: Pester 5 is not installed (Install-Module Pester).");
 
         (int exitCode, string output) = await Run(pwsh!, """
             $PSStyle.OutputRendering = 'PlainText'
