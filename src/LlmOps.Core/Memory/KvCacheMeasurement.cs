@@ -54,7 +54,9 @@ public sealed class KvCacheMeasurement
     /// </summary>
     public double? PoolGiB { get; init; }
 
-    /// <summary>Tokens that the pool holds; in whole blocks where the engine has them.</summary>
+    /// <summary>
+    /// Tokens that the pool holds, in whole blocks where the engine has them; null where no token adds to the cache.
+    /// </summary>
     public long? TokenCapacity { get; init; }
 
     public long? BlockCapacity { get; init; }
@@ -109,7 +111,10 @@ public static class KvCacheCalculator
         }
 
         bool measured = request.Gpu is not null;
-        long blocks = measured && paged ? (long)(tokens / VllmMemory.BlockSize) : 0;
+
+        // A cache that no token adds to (Mamba) has no capacity in tokens.
+        bool grows = measured && double.IsFinite(tokens);
+        long blocks = grows && paged ? (long)(tokens / VllmMemory.BlockSize) : 0;
         return new KvCacheMeasurement
         {
             ModelName = model.Name,
@@ -127,8 +132,8 @@ public static class KvCacheCalculator
             BlockCount = paged ? blocksPerSequence * request.BatchSize : null,
             Gpu = request.Gpu?.Name,
             PoolGiB = measured ? Units.ToGiB(pool) : null,
-            BlockCapacity = measured && paged ? blocks : null,
-            TokenCapacity = measured ? (paged ? blocks * VllmMemory.BlockSize : (long)tokens) : null,
+            BlockCapacity = grows && paged ? blocks : null,
+            TokenCapacity = grows ? (paged ? blocks * VllmMemory.BlockSize : (long)tokens) : null,
             SequenceCapacity = measured ? (long)sequences : null,
         };
     }

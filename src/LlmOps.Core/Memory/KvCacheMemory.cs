@@ -13,19 +13,28 @@ internal static class KvCacheMemory
     /// <summary>Bytes that one sequence of that many tokens holds in the layers of a stage on one rank.</summary>
     public static double BytesPerSequence(PipelineStage stage, in MemoryRequest request, long tokens)
     {
-        double elements = 0;
+        double elementBytes = ElementBytes(request);
+        double bytes = 0;
         foreach (KvLayerGroup group in stage.KvGroups)
         {
-            elements += (double)group.LayerCount * group.ElementsPerTokenAndRank(request.Parallelism.Tensor)
-                * group.TokensKept(tokens);
+            bytes += group.BytesPerSequenceAndRank(tokens, elementBytes, request.Parallelism.Tensor);
         }
 
-        return elements * ElementBytes(request);
+        return bytes;
     }
 
     /// <summary>Bytes that one more token of context takes in the layers of a stage on one rank, windows aside.</summary>
-    public static double BytesPerToken(PipelineStage stage, in MemoryRequest request) =>
-        BytesPerSequence(stage, request, 1);
+    public static double BytesPerToken(PipelineStage stage, in MemoryRequest request)
+    {
+        double elementBytes = ElementBytes(request);
+        double bytes = 0;
+        foreach (KvLayerGroup group in stage.KvGroups)
+        {
+            bytes += group.LayerCount * group.BytesPerTokenAndRank(elementBytes, request.Parallelism.Tensor);
+        }
+
+        return bytes;
+    }
 
     /// <summary>
     /// Bytes that vLLM sets aside for one token of context in the layers of a stage on one rank. Layers with and without a
@@ -37,16 +46,20 @@ internal static class KvCacheMemory
         int smallest = int.MaxValue;
         foreach (KvLayerGroup group in stage.KvGroups)
         {
-            smallest = Math.Min(smallest, group.LayerCount);
+            smallest = group.GrowsWithTokens ? Math.Min(smallest, group.LayerCount) : smallest;
         }
 
-        double elements = 0;
+        double elementBytes = ElementBytes(request);
+        double bytes = 0;
         foreach (KvLayerGroup group in stage.KvGroups)
         {
-            long places = (group.LayerCount + smallest - 1) / smallest * smallest;
-            elements += (double)places * group.ElementsPerTokenAndRank(request.Parallelism.Tensor);
+            if (group.GrowsWithTokens)
+            {
+                long places = (group.LayerCount + smallest - 1) / smallest * smallest;
+                bytes += places * group.BytesPerTokenAndRank(elementBytes, request.Parallelism.Tensor);
+            }
         }
 
-        return elements * ElementBytes(request);
+        return bytes;
     }
 }

@@ -189,7 +189,8 @@ public readonly record struct MemoryRequest(LlmModel Model)
     private bool DividesHeads(int tensor)
     {
         int keyValueHeads = Model.KeyValueHeadCount;
-        return Model.AttentionHeadCount % tensor == 0 && (keyValueHeads % tensor == 0 || tensor % keyValueHeads == 0);
+        return keyValueHeads == 0
+            || (Model.AttentionHeadCount % tensor == 0 && (keyValueHeads % tensor == 0 || tensor % keyValueHeads == 0));
     }
 
     private void ValidateTraining()

@@ -17,6 +17,12 @@ public abstract record AttentionSpec
     /// <summary>Elements that one token adds to the cache in this layer, over all heads.</summary>
     public abstract long CacheElementsPerToken { get; }
 
+    /// <summary>Bytes that one token adds whatever the type of the cache is.</summary>
+    public virtual long CacheFixedBytesPerToken => 0;
+
+    /// <summary>Bytes that a sequence holds however long it is.</summary>
+    public virtual long StateBytesPerSequence => 0;
+
     /// <summary>
     /// Multiply-adds for each pair of query and cached token, over all heads: scores and the weighted sum of values.
     /// </summary>
@@ -27,6 +33,18 @@ public abstract record AttentionSpec
 
     /// <summary>Weights of the layer's attention, for a residual stream of <paramref name="hidden"/> elements.</summary>
     public abstract ShardedParameters Parameters(long hidden);
+}
+
+/// <summary>Norms on queries and keys.</summary>
+public enum QueryKeyNorm
+{
+    None,
+
+    /// <summary>One norm as wide as a head for all queries, and one for all keys (Qwen3).</summary>
+    Head,
+
+    /// <summary>Norms as wide as all heads together (OLMo 2).</summary>
+    AllHeads,
 }
 
 /// <summary>
@@ -45,15 +63,20 @@ public sealed record GroupedAttention : AttentionSpec
 
     public bool HasOutputBias { get; init; }
 
-    /// <summary>Parameters of the norms on queries and keys, where the model has them.</summary>
-    public long QueryKeyNormParameters { get; init; }
+    public QueryKeyNorm QueryKeyNorm { get; init; }
+
+    /// <summary>The query projection also makes a gate as wide as the queries for the attention's output (Qwen3-Next).</summary>
+    public bool HasOutputGate { get; init; }
+
+    /// <summary>The layer attends to the keys and values of an earlier one and has none itself (Hunyuan-Large).</summary>
+    public bool SharesKeyValue { get; init; }
 
     /// <summary>One learned sink logit a query head (gpt-oss).</summary>
     public bool HasSinks { get; init; }
 
     public override int CacheHeadCount => KeyValueHeadCount;
 
-    public override long CacheElementsPerToken => 2L * KeyValueHeadCount * HeadDimension;
+    public override long CacheElementsPerToken => SharesKeyValue ? 0 : 2L * KeyValueHeadCount * HeadDimension;
 
     public override long MultiplyAddsPerTokenPair => 2L * HeadCount * HeadDimension;
 
@@ -62,13 +85,19 @@ public sealed record GroupedAttention : AttentionSpec
     public override ShardedParameters Parameters(long hidden)
     {
         long queryWidth = (long)HeadCount * HeadDimension;
-        long keyValueWidth = 2L * KeyValueHeadCount * HeadDimension;
+        long keyValueWidth = SharesKeyValue ? 0 : 2L * KeyValueHeadCount * HeadDimension;
+        long norms = QueryKeyNorm switch
+        {
+            QueryKeyNorm.Head => 2L * HeadDimension,
+            QueryKeyNorm.AllHeads => (long)(HeadCount + KeyValueHeadCount) * HeadDimension,
+            _ => 0,
+        };
         return new ShardedParameters(
-            Split: 2 * hidden * queryWidth,
+            Split: (HasOutputGate ? 3 : 2) * hidden * queryWidth,
             SplitVectors: (HasQueryBias ? queryWidth : 0) + (HasSinks ? HeadCount : 0),
             KeyValue: hidden * keyValueWidth,
             KeyValueVectors: HasKeyValueBias ? keyValueWidth : 0,
-            CopiedVectors: (HasOutputBias ? hidden : 0) + QueryKeyNormParameters);
+            CopiedVectors: (HasOutputBias ? hidden : 0) + norms);
     }
 }
 
@@ -90,9 +119,17 @@ public sealed record LatentAttention : AttentionSpec
 
     public required int ValueDimension { get; init; }
 
+    /// <summary>Heads of the indexer that picks the tokens to attend to (DeepSeek-V3.2); 0 where there is none.</summary>
+    public int IndexerHeadCount { get; init; }
+
+    public int IndexerDimension { get; init; }
+
     public override int CacheHeadCount => 1;
 
     public override long CacheElementsPerToken => KeyValueRank + RopeDimension;
+
+    /// <summary>The indexer's key of a token: FP8 elements and one FP32 scale.</summary>
+    public override long CacheFixedBytesPerToken => IndexerHeadCount > 0 ? IndexerDimension + sizeof(float) : 0;
 
     public override long MultiplyAddsPerTokenPair => (long)HeadCount * (NopeDimension + RopeDimension + ValueDimension);
 
@@ -117,6 +154,14 @@ public sealed record LatentAttention : AttentionSpec
             split += hidden * queryWidth;
         }
 
+        if (IndexerHeadCount > 0)
+        {
+            // Queries from the compressed query, a key with a layer norm, and a weight a head.
+            copied += ((QueryRank > 0 ? QueryRank : hidden) * IndexerHeadCount * IndexerDimension)
+                + (hidden * (IndexerDimension + IndexerHeadCount));
+            norms += 2L * IndexerDimension;
+        }
+
         return new ShardedParameters(Split: split, Copied: copied, CopiedVectors: norms);
     }
 }
@@ -135,4 +180,56 @@ internal readonly record struct AttentionLayerGroup(int LayerCount, long Multipl
             .Select(group => new AttentionLayerGroup(
                 group.Count(), group.Key.MultiplyAddsPerTokenPair, group.Key.Window)),
     ];
+}
+
+/// <summary>
+/// A mixer that carries a state of constant size instead of a cache that grows: state-space layers (Gu and Dao 2023, 2024)
+/// and linear attention (Yang et al. 2024).
+/// </summary>
+public sealed record RecurrentMixer : AttentionSpec
+{
+    /// <summary>What it is called in the literature: Mamba, Mamba-2, gated delta net, lightning attention.</summary>
+    public required string Kind { get; init; }
+
+    /// <summary>Matrices, all of which tensor parallelism divides.</summary>
+    public required long MatrixParameters { get; init; }
+
+    /// <summary>Convolutions, biases, decays and norms.</summary>
+    public required long VectorParameters { get; init; }
+
+    /// <summary>Bytes that a sequence holds in this layer, however long it is.</summary>
+    public required long StateBytes { get; init; }
+
+    /// <summary>Elements of one token between the projections.</summary>
+    public required long InnerElements { get; init; }
+
+    public override int CacheHeadCount => 1;
+
+    public override long CacheElementsPerToken => 0;
+
+    public override long StateBytesPerSequence => StateBytes;
+
+    public override long MultiplyAddsPerTokenPair => 0;
+
+    public override long ActivationElementsPerToken => InnerElements;
+
+    public override ShardedParameters Parameters(long hidden) =>
+        new(Split: MatrixParameters, SplitVectors: VectorParameters);
+}
+
+/// <summary>A layer without attention, such as those of Nemotron-H that hold an MLP alone.</summary>
+public sealed record NoAttention : AttentionSpec
+{
+    /// <summary>A matrix that stands in its place, where pruning left one (Nemotron-NAS).</summary>
+    public long MatrixParameters { get; init; }
+
+    public override int CacheHeadCount => 1;
+
+    public override long CacheElementsPerToken => 0;
+
+    public override long MultiplyAddsPerTokenPair => 0;
+
+    public override long ActivationElementsPerToken => 0;
+
+    public override ShardedParameters Parameters(long hidden) => new(Split: MatrixParameters);
 }

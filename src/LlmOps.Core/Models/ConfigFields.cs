@@ -124,6 +124,81 @@ internal readonly struct ConfigFields
         return numbers;
     }
 
+    /// <summary>A list of whole numbers between 0 and 2³⁰, or null where the field is absent.</summary>
+    public IReadOnlyList<int>? Integers(string name)
+    {
+        if (!TryGet(name, out JsonElement value))
+        {
+            return null;
+        }
+
+        const string expected = "a list of whole numbers";
+        if (value.ValueKind != JsonValueKind.Array)
+        {
+            throw Wrong(name, value, expected);
+        }
+
+        List<int> numbers = new(value.GetArrayLength());
+        foreach (JsonElement item in value.EnumerateArray())
+        {
+            numbers.Add(item.ValueKind == JsonValueKind.Number && item.TryGetInt32(out int number) && number is >= 0 and <= 1 << 30
+                ? number
+                : throw Wrong(name, item, expected));
+        }
+
+        return numbers;
+    }
+
+    /// <summary>A list of objects, or null where the field is absent.</summary>
+    public IReadOnlyList<ConfigFields>? Objects(string name)
+    {
+        if (!TryGet(name, out JsonElement value))
+        {
+            return null;
+        }
+
+        const string expected = "a list of objects";
+        if (value.ValueKind != JsonValueKind.Array)
+        {
+            throw Wrong(name, value, expected);
+        }
+
+        List<ConfigFields> objects = new(value.GetArrayLength());
+        foreach (JsonElement item in value.EnumerateArray())
+        {
+            objects.Add(item.ValueKind == JsonValueKind.Object
+                ? new ConfigFields(item, _origin)
+                : throw Wrong(name, item, expected));
+        }
+
+        return objects;
+    }
+
+    /// <summary>A width that some configurations give a layer and some once for all; equal for all layers then.</summary>
+    public int WidthOrFirst(string name)
+    {
+        if (TryGet(name, out JsonElement value) && value.ValueKind == JsonValueKind.Array)
+        {
+            IReadOnlyList<int> each = Integers(name)!;
+            return each.Count > 0 && each[0] > 0 && each.All(width => width == each[0])
+                ? each[0]
+                : throw Wrong(name, value, "one number for all layers");
+        }
+
+        return Width(name);
+    }
+
+    /// <summary>A positive number that need not be whole, at most 1024.</summary>
+    public double Number(string name) =>
+        TryGet(name, out JsonElement value)
+            ? value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double number) && number is > 0 and <= 1024
+                ? number
+                : throw Wrong(name, value, "a positive number of at most 1024")
+            : throw Missing(name);
+
+    /// <summary>Whether the field is there and is text, where other configurations have a number (<c>auto</c>).</summary>
+    public bool IsText(string name) => TryGet(name, out JsonElement value) && value.ValueKind == JsonValueKind.String;
+
     /// <summary>An error about the configuration as a whole.</summary>
     public LlmOpsException Contradiction(string problem) =>
         new("ModelConfigInvalid", ErrorKind.InvalidData, $"{_origin}: {problem}", _origin);

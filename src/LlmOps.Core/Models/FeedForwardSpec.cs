@@ -57,6 +57,12 @@ public sealed record MixtureOfExperts : FeedForwardSpec
     /// <summary>A learned gate of one row on the shared experts (Qwen2-MoE).</summary>
     public bool HasSharedGate { get; init; }
 
+    /// <summary>
+    /// Width of the space that routed experts work in, with a projection into and out of it (Nemotron-3-Super); 0 where
+    /// they work on the residual stream.
+    /// </summary>
+    public int LatentSize { get; init; }
+
     /// <summary>One bias an expert in the router: a bias (gpt-oss) or the load-balancing correction (DeepSeek-V3).</summary>
     public bool HasRouterBias { get; init; }
 
@@ -69,7 +75,10 @@ public sealed record MixtureOfExperts : FeedForwardSpec
 
     /// <summary>Parameters of one routed expert.</summary>
     public long ExpertParameters(long hidden) =>
-        Matrices(hidden, ExpertIntermediateSize) + InnerBias(ExpertIntermediateSize) + OuterBias(hidden);
+        Matrices(ExpertHidden(hidden), ExpertIntermediateSize) + InnerBias(ExpertIntermediateSize) + OuterBias(hidden);
+
+    /// <summary>Projections into the routed experts' space and back.</summary>
+    public long LatentParameters(long hidden) => 2 * hidden * LatentSize;
 
     public long SharedParameters(long hidden) =>
         SharedIntermediateSize == 0
@@ -81,11 +90,24 @@ public sealed record MixtureOfExperts : FeedForwardSpec
     {
         bool shared = SharedIntermediateSize > 0;
         return new ShardedParameters(
-            Split: Matrices(hidden, SharedIntermediateSize),
+            Split: Matrices(hidden, SharedIntermediateSize) + LatentParameters(hidden),
             SplitVectors: InnerBias(SharedIntermediateSize),
-            Experts: ExpertCount * Matrices(hidden, ExpertIntermediateSize),
+            Experts: ExpertCount * Matrices(ExpertHidden(hidden), ExpertIntermediateSize),
             ExpertVectors: ExpertCount * (InnerBias(ExpertIntermediateSize) + OuterBias(hidden)),
             CopiedVectors: RouterParameters(hidden)
                 + (shared ? OuterBias(hidden) + (HasSharedGate ? hidden : 0) : 0));
     }
+
+    private long ExpertHidden(long hidden) => LatentSize == 0 ? hidden : LatentSize;
+}
+
+/// <summary>A layer without a feed-forward part, or with what pruning left of one.</summary>
+public sealed record NoFeedForward : FeedForwardSpec
+{
+    /// <summary>A matrix that stands in its place (Nemotron-NAS).</summary>
+    public long MatrixParameters { get; init; }
+
+    public override long ActivationElementsPerToken => 0;
+
+    public override ShardedParameters Parameters(long hidden) => new(Split: MatrixParameters);
 }

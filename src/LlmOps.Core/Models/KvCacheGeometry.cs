@@ -7,8 +7,28 @@ namespace LlmOps.Core.Models;
 /// <param name="ElementsPerToken">Cached elements a token and layer, over all heads.</param>
 /// <param name="HeadCount">KV heads that the elements divide by; 1 where every rank holds them whole (MLA).</param>
 /// <param name="Window">Tokens kept; null where all are.</param>
-public readonly record struct KvLayerGroup(int LayerCount, long ElementsPerToken, int HeadCount, int? Window)
+/// <param name="FixedBytesPerToken">Bytes a token and layer that the cache's type does not change (an indexer's keys).</param>
+/// <param name="StateBytesPerSequence">Bytes a sequence and layer, however long the sequence is (state-space layers).</param>
+public readonly record struct KvLayerGroup(
+    int LayerCount,
+    long ElementsPerToken,
+    int HeadCount,
+    int? Window,
+    long FixedBytesPerToken = 0,
+    long StateBytesPerSequence = 0)
 {
+    /// <summary>Whether the layers cache anything for a token.</summary>
+    public bool GrowsWithTokens => ElementsPerToken > 0 || FixedBytesPerToken > 0;
+
+    /// <summary>Bytes that one more token adds in one of these layers on one tensor-parallel rank.</summary>
+    public double BytesPerTokenAndRank(double elementBytes, int tensorParallelSize) =>
+        (ElementsPerTokenAndRank(tensorParallelSize) * elementBytes) + FixedBytesPerToken;
+
+    /// <summary>Bytes that a sequence holds in all these layers on one tensor-parallel rank; states divide evenly.</summary>
+    public double BytesPerSequenceAndRank(long tokens, double elementBytes, int tensorParallelSize) =>
+        LayerCount * ((TokensKept(tokens) * BytesPerTokenAndRank(elementBytes, tensorParallelSize))
+            + ((double)StateBytesPerSequence / tensorParallelSize));
+
     /// <summary>
     /// Elements that one tensor-parallel rank caches a token and layer: heads are divided until each rank holds one, and
     /// copied from there on.
@@ -38,7 +58,12 @@ public sealed class KvCacheGeometry
         {
             AttentionSpec attention = layers[i].Attention;
             _layers[i] = new KvLayerGroup(
-                1, attention.CacheElementsPerToken, Math.Max(1, attention.CacheHeadCount), attention.Window);
+                1,
+                attention.CacheElementsPerToken,
+                Math.Max(1, attention.CacheHeadCount),
+                attention.Window,
+                attention.CacheFixedBytesPerToken,
+                attention.StateBytesPerSequence);
         }
 
         Groups = Group(0, layers.Length);
@@ -47,20 +72,16 @@ public sealed class KvCacheGeometry
     /// <summary>The model's layers, grouped by what they cache; in the order of their first layers.</summary>
     public ImmutableArray<KvLayerGroup> Groups { get; }
 
-    /// <summary>Cached elements that one token adds over all layers, windows aside.</summary>
-    public long ElementsPerToken
-    {
-        get
-        {
-            long elements = 0;
-            foreach (KvLayerGroup group in Groups)
-            {
-                elements += group.LayerCount * group.ElementsPerToken;
-            }
+    /// <summary>Bytes that one token adds over all layers and heads, windows aside.</summary>
+    public double BytesPerToken(double elementBytes) =>
+        Sum(group => group.LayerCount * group.BytesPerTokenAndRank(elementBytes, 1));
 
-            return elements;
-        }
-    }
+    /// <summary>Bytes that one sequence holds over all layers, on one tensor-parallel rank.</summary>
+    public double BytesPerSequence(long tokens, double elementBytes, int tensorParallelSize = 1) =>
+        Sum(group => group.BytesPerSequenceAndRank(tokens, elementBytes, tensorParallelSize));
+
+    /// <summary>Bytes that a sequence holds over all layers, however long it is.</summary>
+    public long StateBytesPerSequence => (long)Sum(group => (double)group.LayerCount * group.StateBytesPerSequence);
 
     /// <summary>Groups of the layers from <paramref name="first"/> on, as a pipeline stage holds them.</summary>
     public ImmutableArray<KvLayerGroup> Group(int first, int count)
@@ -88,16 +109,14 @@ public sealed class KvCacheGeometry
         return groups.ToImmutable();
     }
 
-    /// <summary>Elements that one tensor-parallel rank caches for a whole sequence in all layers.</summary>
-    public long ElementsPerSequence(long sequenceLength, int tensorParallelSize = 1)
+    private double Sum(Func<KvLayerGroup, double> bytes)
     {
-        long elements = 0;
+        double sum = 0;
         foreach (KvLayerGroup group in Groups)
         {
-            elements += group.LayerCount * group.ElementsPerTokenAndRank(tensorParallelSize)
-                * group.TokensKept(sequenceLength);
+            sum += bytes(group);
         }
 
-        return elements;
+        return sum;
     }
 }

@@ -20,6 +20,11 @@ public sealed class LlmModel
         Architecture = architecture;
         PublishedQuantization = published;
         Source = source;
+        FirstAttention = architecture.Layers.Select(layer => layer.Attention)
+            .FirstOrDefault(attention => attention is GroupedAttention or LatentAttention);
+        FirstFeedForward = architecture.Layers.Select(layer => layer.FeedForward)
+            .FirstOrDefault(feedForward => feedForward is not NoFeedForward);
+        RoutedLayer = architecture.Layers.Select(layer => layer.FeedForward).OfType<MixtureOfExperts>().FirstOrDefault();
 
         _layersBefore = new ShardedParameters[architecture.Layers.Length + 1];
         try
@@ -27,7 +32,7 @@ public sealed class LlmModel
             Parameters = new ParameterBreakdown(architecture);
             KvCache = new KvCacheGeometry(architecture.Layers);
             AttentionGroups = AttentionLayerGroup.Of(architecture.Layers);
-            KvBytesPerToken = KvCache.ElementsPerToken * KvElementBytes;
+            KvBytesPerToken = (long)KvCache.BytesPerToken(KvElementBytes);
             for (int i = 0; i < architecture.Layers.Length; i++)
             {
                 LayerSpec layer = architecture.Layers[i];
@@ -83,24 +88,29 @@ public sealed class LlmModel
 
     public int HiddenSize => Architecture.HiddenSize;
 
-    /// <summary>Query heads of the first layer.</summary>
-    public int AttentionHeadCount => Architecture.Layers[0].Attention.HeadCount;
+    /// <summary>Query heads of the first layer that has some; 0 for a model without attention.</summary>
+    public int AttentionHeadCount => FirstAttention?.HeadCount ?? 0;
 
-    /// <summary>KV heads of the first layer; with latent attention the query heads, which share one cached vector.</summary>
-    public int KeyValueHeadCount => Architecture.Layers[0].Attention is GroupedAttention grouped
-        ? grouped.KeyValueHeadCount
-        : AttentionHeadCount;
+    /// <summary>
+    /// KV heads of the first layer that has some; with latent attention the query heads, which share one cached vector.
+    /// </summary>
+    public int KeyValueHeadCount => FirstAttention switch
+    {
+        GroupedAttention grouped => grouped.KeyValueHeadCount,
+        { } other => other.HeadCount,
+        null => 0,
+    };
 
-    /// <summary>Elements of a query or key head of the first layer.</summary>
-    public int HeadDimension => Architecture.Layers[0].Attention switch
+    /// <summary>Elements of a query or key head of the first layer that has some.</summary>
+    public int HeadDimension => FirstAttention switch
     {
         GroupedAttention grouped => grouped.HeadDimension,
         LatentAttention latent => latent.NopeDimension + latent.RopeDimension,
-        _ => HiddenSize / AttentionHeadCount,
+        _ => 0,
     };
 
-    /// <summary>Width of the dense MLP, or of one expert where a model has only those.</summary>
-    public int IntermediateSize => Architecture.Layers[0].FeedForward switch
+    /// <summary>Width of the first MLP: a dense one's, or one expert's.</summary>
+    public int IntermediateSize => FirstFeedForward switch
     {
         DenseMlp dense => dense.IntermediateSize,
         MixtureOfExperts experts => experts.ExpertIntermediateSize,
@@ -137,19 +147,9 @@ public sealed class LlmModel
 
     public override string ToString() => Name;
 
-    private MixtureOfExperts? RoutedLayer
-    {
-        get
-        {
-            foreach (LayerSpec layer in Architecture.Layers)
-            {
-                if (layer.FeedForward is MixtureOfExperts experts)
-                {
-                    return experts;
-                }
-            }
+    private MixtureOfExperts? RoutedLayer { get; }
 
-            return null;
-        }
-    }
+    private AttentionSpec? FirstAttention { get; }
+
+    private FeedForwardSpec? FirstFeedForward { get; }
 }

@@ -15,12 +15,14 @@ public sealed record ParameterBreakdown
         long idleExperts = 0;
         foreach (LayerSpec layer in architecture.Layers)
         {
-            Attention += layer.Attention.Parameters(hidden).Total;
+            long mixer = layer.Attention.Parameters(hidden).Total;
+            StateSpace += layer.Attention is RecurrentMixer ? mixer : 0;
+            Attention += layer.Attention is RecurrentMixer ? 0 : mixer;
             Norm += layer.NormParameters;
             if (layer.FeedForward is MixtureOfExperts experts)
             {
                 RoutedExperts += experts.RoutedParameters(hidden);
-                SharedExperts += experts.SharedParameters(hidden);
+                SharedExperts += experts.SharedParameters(hidden) + experts.LatentParameters(hidden);
                 Router += experts.RouterParameters(hidden);
                 idleExperts += (experts.ExpertCount - experts.ExpertsPerToken) * experts.ExpertParameters(hidden);
             }
@@ -30,7 +32,7 @@ public sealed record ParameterBreakdown
             }
         }
 
-        Total = Embedding + Attention + DenseMlp + RoutedExperts + SharedExperts + Router + Norm + Head + Vision;
+        Total = Embedding + Attention + StateSpace + DenseMlp + RoutedExperts + SharedExperts + Router + Norm + Head + Vision;
         Active = Total - idleExperts;
     }
 
@@ -38,6 +40,9 @@ public sealed record ParameterBreakdown
     public long Embedding { get; }
 
     public long Attention { get; }
+
+    /// <summary>State-space and linear-attention layers.</summary>
+    public long StateSpace { get; }
 
     public long DenseMlp { get; }
 

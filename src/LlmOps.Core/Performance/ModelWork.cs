@@ -44,17 +44,19 @@ internal static class ModelWork
         return WeightMemory.BytesRead(model, new MemoryRequest(model) { Quantization = w.EffectiveQuantization }, idle);
     }
 
-    /// <summary>Bytes of KV cache that all decoding steps read together.</summary>
+    /// <summary>Bytes of KV cache and states that all decoding steps read together.</summary>
     public static double DecodeCacheBytes(in Workload w)
     {
-        double elements = 0;
+        double elementBytes = CacheElementBytes(w);
+        double bytes = 0;
         foreach (KvLayerGroup group in w.Model.KvCache.Groups)
         {
-            elements += (double)group.LayerCount * group.ElementsPerToken
-                * SumOfTokensKept(group.Window, w.InputLength + 1, w.InputLength + w.OutputLength - 1);
+            double tokens = SumOfTokensKept(group.Window, w.InputLength + 1, w.InputLength + w.OutputLength - 1);
+            bytes += group.LayerCount * ((tokens * group.BytesPerTokenAndRank(elementBytes, 1))
+                + ((w.OutputLength - 1.0) * group.StateBytesPerSequence));
         }
 
-        return w.BatchSize * elements * CacheElementBytes(w);
+        return w.BatchSize * bytes;
     }
 
     public static double CacheElementBytes(in Workload w) =>

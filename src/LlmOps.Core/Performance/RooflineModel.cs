@@ -99,7 +99,7 @@ public sealed class RooflineModel : IPerformanceModel
     private static (double Seconds, string Bottleneck) Prefill(in Workload w, in Achieved rates, double offloaded)
     {
         double tokens = (double)w.BatchSize * w.InputLength;
-        double cacheWritten = tokens * w.Model.KvCache.ElementsPerToken * ModelWork.CacheElementBytes(w);
+        double cacheWritten = tokens * w.Model.KvCache.BytesPerToken(ModelWork.CacheElementBytes(w));
         return rates.Time(
             ModelWork.PrefillOperations(w),
             ModelWork.WeightBytesRead(w, tokens) + cacheWritten,

@@ -58,7 +58,7 @@ public sealed class KvCacheGeometryTests
     [InlineData(16)]
     public void Latent_attention_is_cached_whole_on_every_rank(int ranks)
     {
-        Assert.Equal(61 * 576L * 1000, ModelCatalog.Get("DeepSeek-V3").KvCache.ElementsPerSequence(1000, ranks));
+        Assert.Equal(61 * 576L * 1000, ModelCatalog.Get("DeepSeek-V3").KvCache.BytesPerSequence(1000, elementBytes: 1, ranks));
     }
 
     [Theory]
@@ -69,7 +69,7 @@ public sealed class KvCacheGeometryTests
     [InlineData(32, 1)]
     public void KV_heads_are_divided_until_each_rank_holds_one_and_copied_from_there_on(int ranks, int heldHeads)
     {
-        Assert.Equal(2L * 32 * heldHeads * 128, ModelCatalog.Get("Llama-3.1-8B").KvCache.ElementsPerSequence(1, ranks));
+        Assert.Equal(2L * 32 * heldHeads * 128, ModelCatalog.Get("Llama-3.1-8B").KvCache.BytesPerSequence(1, elementBytes: 1, ranks));
     }
 
     /// <summary>Gemma 3 27B: every sixth layer is full, 10 of 62; the others keep 1,024 tokens.</summary>
@@ -82,7 +82,7 @@ public sealed class KvCacheGeometryTests
     {
         KvCacheGeometry cache = ModelCatalog.Get("Gemma-3-27B").KvCache;
 
-        Assert.Equal(2L * 16 * 128 * layerTokens, cache.ElementsPerSequence(tokens));
+        Assert.Equal(2L * 16 * 128 * layerTokens, cache.BytesPerSequence(tokens, elementBytes: 1));
     }
 
     [Theory]

@@ -1,11 +1,25 @@
 namespace LlmOps.Core.Models.Families;
 
 /// <summary>
-/// Gemma 2 and 3: norms before and after both parts of a layer, most layers with a window, tied embeddings. Defaults are
+/// Gemma. From 2 on: norms before and after both parts of a layer, most layers with a window, tied embeddings. Defaults are
 /// those of the classes in Hugging Face transformers 4.57, which the published Gemma 3 configurations rely on.
 /// </summary>
 internal static class GemmaFamily
 {
+    /// <summary>Gemma 1: Llama with wide heads and tied embeddings.</summary>
+    public static ModelArchitecture Gemma(ConfigFields fields)
+    {
+        bool bias = fields.Flag("attention_bias", false);
+        return Decoder.Build(fields, new DecoderTraits
+        {
+            QueryKeyValueBias = bias,
+            OutputBias = bias,
+            IsTiedByDefault = true,
+            DefaultHeadDimension = 256,
+            DefaultContext = 8192,
+        });
+    }
+
     /// <summary>Every other layer has a window, the first one included.</summary>
     public static ModelArchitecture Gemma2(ConfigFields fields) =>
         Build(fields, defaultContext: 8192, hasQueryKeyNorm: false, defaultWindow: 4096, i => i % 2 == 0, 0, default);
@@ -44,17 +58,13 @@ internal static class GemmaFamily
         int headDimension = fields.Width("head_dim", 256);
         int heads = WidthOr(fields, "num_attention_heads", defaults.HeadCount);
         int keyValueHeads = WidthOr(fields, "num_key_value_heads", defaults.KeyValueHeadCount);
-        ModelFamilies.CheckHeads(fields, heads, keyValueHeads);
         bool bias = fields.Flag("attention_bias", false);
-        GroupedAttention full = new()
+        GroupedAttention full = Decoder.Attention(fields, hidden, heads, keyValueHeads, headDimension) with
         {
-            HeadCount = heads,
-            KeyValueHeadCount = keyValueHeads,
-            HeadDimension = headDimension,
             HasQueryBias = bias,
             HasKeyValueBias = bias,
             HasOutputBias = bias,
-            QueryKeyNormParameters = hasQueryKeyNorm ? 2L * headDimension : 0,
+            QueryKeyNorm = hasQueryKeyNorm ? QueryKeyNorm.Head : QueryKeyNorm.None,
         };
         GroupedAttention windowed = full with { Window = fields.Width("sliding_window", defaultWindow) };
         DenseMlp mlp = new()

@@ -13,16 +13,74 @@ internal static class ModelFamilies
             ["mistral"] = LlamaFamily.Mistral,
             ["qwen2"] = LlamaFamily.Qwen2,
             ["qwen3"] = LlamaFamily.Qwen3,
+            ["mimo"] = LlamaFamily.MiMo,
+            ["phi"] = LlamaFamily.Phi,
             ["phi3"] = LlamaFamily.Phi3,
-            ["mixtral"] = MixtureFamily.Mixtral,
-            ["qwen3_moe"] = MixtureFamily.Qwen3,
-            ["gpt_oss"] = MixtureFamily.GptOss,
-            ["deepseek_v2"] = DeepSeekFamily.Build,
-            ["deepseek_v3"] = DeepSeekFamily.Build,
+            ["granite"] = LlamaFamily.Llama,
+            ["smollm3"] = LlamaFamily.Llama,
+            ["seed_oss"] = LlamaFamily.SeedOss,
+            ["internlm2"] = LlamaFamily.InternLm2,
+            ["baichuan"] = LlamaFamily.Baichuan,
+            ["olmo"] = LlamaFamily.Olmo,
+            ["olmo2"] = LlamaFamily.Olmo2,
+            ["olmo3"] = LlamaFamily.Olmo3,
+            ["cohere"] = LlamaFamily.Cohere,
+            ["cohere2"] = LlamaFamily.Cohere2,
+            ["exaone"] = GptFamily.Exaone,
+            ["exaone4"] = LlamaFamily.Exaone4,
+            ["glm4"] = LlamaFamily.Glm4,
+            ["hunyuan_v1_dense"] = LlamaFamily.HunyuanDense,
+            ["ernie4_5"] = LlamaFamily.Ernie,
+            ["starcoder2"] = LlamaFamily.StarCoder2,
+            ["gpt_neox"] = LlamaFamily.GptNeoX,
+            ["gemma"] = GemmaFamily.Gemma,
             ["gemma2"] = GemmaFamily.Gemma2,
             ["gemma3_text"] = GemmaFamily.Gemma3Text,
             ["gemma3"] = GemmaFamily.Gemma3,
             ["opt"] = OptFamily.Build,
+            ["gpt2"] = GptFamily.Gpt2,
+            ["gpt_bigcode"] = GptFamily.GptBigCode,
+            ["gptj"] = GptFamily.GptJ,
+            ["bloom"] = GptFamily.Bloom,
+            ["falcon"] = GptFamily.Falcon,
+            ["mpt"] = GptFamily.Mpt,
+            ["chatglm"] = GptFamily.ChatGlm,
+            ["mixtral"] = MixtureFamily.Mixtral,
+            ["phimoe"] = MixtureFamily.PhiMoe,
+            ["qwen2_moe"] = MixtureFamily.Qwen2,
+            ["qwen3_moe"] = MixtureFamily.Qwen3,
+            ["gpt_oss"] = MixtureFamily.GptOss,
+            ["dbrx"] = MixtureFamily.Dbrx,
+            ["minimax_m2"] = MixtureFamily.MiniMaxM2,
+            ["minimax_text_01"] = MixtureFamily.MiniMaxText,
+            ["olmoe"] = MixtureFamily.Olmoe,
+            ["granitemoe"] = MixtureFamily.Granite,
+            ["ernie4_5_moe"] = MixtureFamily.Ernie,
+            ["hunyuan"] = MixtureFamily.Hunyuan,
+            ["hunyuan_v1_moe"] = MixtureFamily.Hunyuan,
+            ["deepseek"] = DeepSeekFamily.Build,
+            ["deepseek_v2"] = DeepSeekFamily.Build,
+            ["deepseek_v3"] = DeepSeekFamily.Build,
+            ["deepseek_v32"] = DeepSeekFamily.Build,
+            ["kimi_k2"] = DeepSeekFamily.Build,
+            ["glm4_moe"] = DeepSeekFamily.Build,
+            ["glm_moe_dsa"] = DeepSeekFamily.Build,
+            ["kimi_k25"] = MultimodalFamily.KimiK25,
+            ["llama4"] = MultimodalFamily.Llama4,
+            ["llama4_text"] = MultimodalFamily.Llama4,
+            ["qwen2_5_vl"] = MultimodalFamily.Qwen25Vl,
+            ["qwen3_vl"] = MultimodalFamily.Qwen3Vl,
+            ["qwen3_vl_text"] = LlamaFamily.Qwen3,
+            ["qwen3_vl_moe"] = MultimodalFamily.Qwen3VlMoe,
+            ["qwen3_next"] = HybridFamily.QwenNext,
+            ["qwen3_5"] = MultimodalFamily.Qwen35,
+            ["qwen3_5_moe"] = MultimodalFamily.Qwen35,
+            ["mamba"] = HybridFamily.Mamba,
+            ["falcon_mamba"] = HybridFamily.Mamba,
+            ["mamba2"] = HybridFamily.Mamba2,
+            ["jamba"] = HybridFamily.Jamba,
+            ["nemotron_h"] = HybridFamily.NemotronH,
+            ["nemotron-nas"] = HybridFamily.NemotronNas,
         }.ToFrozenDictionary();
 
     /// <exception cref="LlmOpsException">The family is not known, or the fields make no architecture of it.</exception>
@@ -59,21 +117,16 @@ internal static class ModelFamilies
         return layers.MoveToImmutable();
     }
 
-    /// <exception cref="LlmOpsException">Query heads cannot be grouped evenly over the KV heads.</exception>
-    public static void CheckHeads(ConfigFields fields, int heads, int keyValueHeads)
-    {
-        if (heads % keyValueHeads != 0)
-        {
-            throw fields.Contradiction(
-                $"{heads} attention heads cannot be shared evenly by {keyValueHeads} key/value heads.");
-        }
-    }
+    /// <summary>Which layers look back on a window only.</summary>
+    public static Func<int, bool> SlidingLayers(ConfigFields fields, int layerCount, Func<int, bool> otherwise) =>
+        LayersOfType(fields, layerCount, "sliding_attention", "full_attention", otherwise);
 
     /// <summary>
-    /// Which layers look back on a window only: the configuration's own <c>layer_types</c> where it has them, else
-    /// <paramref name="otherwise"/>, the rule of the family's class.
+    /// Which layers are of one type and not of the other: the configuration's own <c>layer_types</c> where it has them,
+    /// else <paramref name="otherwise"/>, the rule of the family's class.
     /// </summary>
-    public static Func<int, bool> SlidingLayers(ConfigFields fields, int layerCount, Func<int, bool> otherwise)
+    public static Func<int, bool> LayersOfType(
+        ConfigFields fields, int layerCount, string type, string otherType, Func<int, bool> otherwise)
     {
         if (fields.Texts("layer_types") is not { } types)
         {
@@ -85,11 +138,10 @@ internal static class ModelFamilies
             throw fields.Contradiction($"'layer_types' has {types.Count} entries for {layerCount} layers.");
         }
 
-        return i => types[i] switch
-        {
-            "sliding_attention" => true,
-            "full_attention" => false,
-            _ => throw fields.Contradiction($"the layer type '{types[i]}' is not known in this family."),
-        };
+        return i => types[i] == type
+            || (types[i] == otherType
+                ? false
+                : throw fields.Contradiction(
+                    $"the layer type '{types[i]}' is not known in this family; known are {type} and {otherType}."));
     }
 }

@@ -13,17 +13,9 @@ internal static class OptFamily
     {
         int hidden = fields.Width("hidden_size");
         int heads = fields.Width("num_attention_heads");
-        if (hidden % heads != 0)
-        {
-            throw fields.Contradiction($"a hidden size of {hidden} does not divide by {heads} heads.");
-        }
-
         bool bias = fields.Flag("enable_bias", true);
-        GroupedAttention attention = new()
+        GroupedAttention attention = Decoder.Attention(fields, hidden, heads, heads) with
         {
-            HeadCount = heads,
-            KeyValueHeadCount = heads,
-            HeadDimension = hidden / heads,
             HasQueryBias = bias,
             HasKeyValueBias = bias,
             HasOutputBias = bias,
