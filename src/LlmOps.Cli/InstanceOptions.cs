@@ -34,23 +34,14 @@ internal sealed class InstanceOptions
         command.Add(_region);
     }
 
-    /// <summary>Whether a place is asked for, and not only a kind of GPU.</summary>
-    public bool NamesPlace(ParseResult parse) => parse.GetResult(_provider) is not null || NamesRegion(parse);
-
     public bool NamesRegion(ParseResult parse) => parse.GetResult(_region) is not null;
 
-    /// <summary>Those of <paramref name="instances"/> that are asked for; names that are wrong are reported.</summary>
-    public List<GpuInstance> Apply(ParseResult parse, IEnumerable<GpuInstance> instances, Diagnostics diagnostics)
-    {
-        IReadOnlyList<GpuSpec>? gpus = parse.GetResult(_gpu) is null
-            ? null
-            : [.. Values.ParseGpus(parse.GetValue(_gpu) ?? [], diagnostics)];
-        InstanceFilter filter = new(
-            Patterns(parse, _provider, InstanceFilter.CheckProvider, diagnostics),
-            Patterns(parse, _region, InstanceFilter.CheckRegion, diagnostics),
-            gpus);
-        return [.. instances.Where(filter.Accepts)];
-    }
+    /// <summary>The conditions that are asked for; names that are wrong are reported, and leave no instance.</summary>
+    public InstanceFilter Read(ParseResult parse, Diagnostics diagnostics, PriceType priceType = PriceType.OnDemand) => new(
+        Patterns(parse, _provider, InstanceFilter.CheckProvider, diagnostics),
+        Patterns(parse, _region, InstanceFilter.CheckRegion, diagnostics),
+        parse.GetResult(_gpu) is null ? null : [.. Values.ParseGpus(parse.GetValue(_gpu) ?? [], diagnostics)],
+        priceType: priceType);
 
     private static List<string>? Patterns(
         ParseResult parse, Option<string[]> option, Func<string, string> check, Diagnostics diagnostics) =>

@@ -47,7 +47,7 @@ internal static class InstancesCommand
                 ? Guard.InRange(usd, 0, HighestPrice, "MaxUsdPerHour")
                 : HighestPrice;
             string wildcard = CatalogSearch.Wildcard(parse.GetValue(pattern));
-            IEnumerable<GpuInstance> found = filter.Apply(parse, InstanceCatalog.All, diagnostics)
+            IEnumerable<GpuInstance> found = InstanceCatalog.All.Where(filter.Read(parse, diagnostics).Accepts)
                 .Where(i => WildcardName.Matches(wildcard, i.Name) && i.UsdPerHour <= limit);
             if (!parse.GetValue(allRegions) && !filter.NamesRegion(parse))
             {

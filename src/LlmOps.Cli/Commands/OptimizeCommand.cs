@@ -30,7 +30,7 @@ internal static class OptimizeCommand
             OutputFormat format = parse.Format(arguments.Output);
             int top = arguments.ReadTop(parse);
             OptimizationRequest request = arguments.ReadRequest(parse);
-            IReadOnlyList<GpuInstance>? instances = arguments.ReadInstances(parse, request, diagnostics);
+            IReadOnlyList<GpuInstance> instances = arguments.ReadInstances(parse, request, diagnostics);
             IReadOnlyList<InstanceEvaluation> all = InstanceOptimizer.Evaluate(request, instances, terminal.Cancellation);
 
             InstanceEvaluation[] shown = [.. all.Where(e => e.Rank <= top
@@ -178,17 +178,10 @@ internal static class OptimizeCommand
             };
         }
 
-        /// <summary>
-        /// InferSave's own four instances, unless a provider or region is named: then its constants for the GPU are used with
-        /// the cloud's price.
-        /// </summary>
-        public List<GpuInstance> ReadInstances(ParseResult parse, in OptimizationRequest request, Diagnostics diagnostics)
-        {
-            bool published = request.PerformanceModel == PerformanceModelName.InferSave && !_filter.NamesPlace(parse);
-            List<GpuInstance> instances = _filter.Apply(
-                parse, published ? InstanceOptimizer.PublishedInstances() : InstanceCatalog.All, diagnostics);
-            return published ? instances : [.. InstanceCatalog.CheapestRegions(instances, request.PriceType)];
-        }
+        public IReadOnlyList<GpuInstance> ReadInstances(
+            ParseResult parse, in OptimizationRequest request, Diagnostics diagnostics) =>
+            InstanceOptimizer.Candidates(
+                request.PerformanceModel, request.PriceType, _filter.Read(parse, diagnostics, request.PriceType));
 
         private Quantization? ReadQuantization(ParseResult parse)
         {

@@ -26,6 +26,11 @@ public sealed class InstanceFilter
         _maxUsdPerHour = maxUsdPerHour is { } most ? Guard.InRange(most, 0.001, 1e6, "MaxUsdPerHour") : null;
     }
 
+    /// <summary>Whether a provider or region is asked for, and not only a kind of machine.</summary>
+    public bool NamesPlace => _providers is not null || _regions is not null;
+
+    public bool NamesRegion => _regions is not null;
+
     public bool Accepts(GpuInstance instance) =>
         Matches(_providers, instance.Provider)
         && Matches(_regions, instance.Region)

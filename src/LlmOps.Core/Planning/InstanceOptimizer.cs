@@ -14,10 +14,7 @@ public static class InstanceOptimizer
     /// throughput; the others follow, fastest first, with the reason of their rejection.
     /// </summary>
     /// <param name="request">The job and the conditions.</param>
-    /// <param name="instances">
-    /// Null stands for the four published configurations with InferSave, and for every known instance in its cheapest
-    /// region with Roofline.
-    /// </param>
+    /// <param name="instances">Null stands for <see cref="Candidates"/> without conditions.</param>
     /// <param name="cancellationToken">Stops between two instances.</param>
     /// <exception cref="LlmOpsException">The request is out of bounds.</exception>
     public static IReadOnlyList<InstanceEvaluation> Evaluate(
@@ -26,9 +23,7 @@ public static class InstanceOptimizer
         CancellationToken cancellationToken = default)
     {
         request.Validate();
-        instances ??= request.PerformanceModel == PerformanceModelName.InferSave
-            ? PublishedInstances()
-            : [.. InstanceCatalog.CheapestRegions(InstanceCatalog.All, request.PriceType)];
+        instances ??= Candidates(request.PerformanceModel, request.PriceType);
 
         List<InstanceEvaluation> evaluations = new(instances.Count);
         foreach (GpuInstance instance in instances)
@@ -54,6 +49,19 @@ public static class InstanceOptimizer
             .OrderByDescending(e => e.TokensPerSecond)
             .ThenBy(e => e.Instance, StringComparer.Ordinal));
         return ranked;
+    }
+
+    /// <summary>
+    /// The instances to compare where none are named: with InferSave its four published configurations, unless a provider
+    /// or region is asked for; else every known instance in its cheapest region.
+    /// </summary>
+    public static IReadOnlyList<GpuInstance> Candidates(
+        PerformanceModelName performanceModel, PriceType priceType, InstanceFilter? filter = null)
+    {
+        bool Accepts(GpuInstance instance) => filter?.Accepts(instance) ?? true;
+        return performanceModel == PerformanceModelName.InferSave && filter?.NamesPlace != true
+            ? [.. PublishedInstances().Where(Accepts)]
+            : [.. InstanceCatalog.CheapestRegions(InstanceCatalog.All.Where(Accepts), priceType)];
     }
 
     /// <summary>The configurations that InferSave published, as instances named like their GPUs.</summary>

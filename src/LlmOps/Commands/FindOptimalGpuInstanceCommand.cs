@@ -244,25 +244,20 @@ public sealed class FindOptimalGpuInstanceCommand : LlmOpsCmdlet
             return;
         }
 
-        bool filtered = Provider is not null || Region is not null || gpus is not null || MaxUsdPerHour is not null;
-        if (Instance is not null)
+        if (Instance is null)
         {
-            IReadOnlyList<IEnumerable<GpuInstance>> named = ResolveEach(Instance, instance => instance.IsInstance || Region is not null
-                ? instance.Resolve()
+            _instances = InstanceOptimizer.Candidates(PerformanceModel, PriceType, filter);
+        }
+        else
+        {
+            IReadOnlyList<IEnumerable<GpuInstance>> named = ResolveEach(Instance, instance => instance.IsInstance || filter.NamesRegion
+                ? instance.Resolve().Where(filter.Accepts)
                 : InstanceCatalog.CheapestRegions(instance.Resolve().Where(filter.Accepts), PriceType));
-            _instances = [.. named.SelectMany(i => i).Where(filter.Accepts)];
+            _instances = [.. named.SelectMany(i => i)];
             if (named.Count == 0)
             {
                 return;
             }
-        }
-        else if (filtered && PerformanceModel == PerformanceModelName.InferSave && Provider is null && Region is null)
-        {
-            _instances = [.. InstanceOptimizer.PublishedInstances().Where(filter.Accepts)];
-        }
-        else if (filtered)
-        {
-            _instances = [.. InstanceCatalog.CheapestRegions(InstanceCatalog.All.Where(filter.Accepts), PriceType)];
         }
 
         if (_instances is { Count: 0 })
