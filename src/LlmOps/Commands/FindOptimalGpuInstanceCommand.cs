@@ -26,7 +26,8 @@ public sealed class FindOptimalGpuInstanceCommand : LlmOpsCmdlet
 
     private readonly ResolvedValues<string, Quantization> _quantizations;
     private readonly ResolvedValues<double, Quantization> _precisions;
-    private IReadOnlyList<GpuInstance>? _instances;
+    private InstanceFilter? _filter;
+    private IReadOnlyList<GpuInstance>? _named;
     private bool _nothingToRank;
     private bool _warnedOfPrices;
 
@@ -130,7 +131,13 @@ public sealed class FindOptimalGpuInstanceCommand : LlmOpsCmdlet
     [Parameter]
     public SwitchParameter IncludeRejected { get; set; }
 
-    protected override void BeginProcessing() => _nothingToRank = !Try(SelectInstances) || _instances is { Count: 0 };
+    protected override void BeginProcessing()
+    {
+        if (!Try(ReadConditions))
+        {
+            _nothingToRank = true;
+        }
+    }
 
     protected override void ProcessRecord()
     {
@@ -139,13 +146,17 @@ public sealed class FindOptimalGpuInstanceCommand : LlmOpsCmdlet
             return;
         }
 
-        foreach (LlmModel model in ResolveModels(Model))
+        Try(() =>
         {
-            Try(() => RankFor(model));
-        }
+            IReadOnlyList<GpuInstance> instances = Instances();
+            foreach (LlmModel model in ResolveModels(Model))
+            {
+                Try(() => RankFor(model, instances));
+            }
+        });
     }
 
-    private void RankFor(LlmModel model)
+    private void RankFor(LlmModel model, IReadOnlyList<GpuInstance> instances)
     {
         if (Quantization is not null && PrecisionBytes is not null)
         {
@@ -176,13 +187,13 @@ public sealed class FindOptimalGpuInstanceCommand : LlmOpsCmdlet
             .Over(OutputLength, (r, length) => r with { Workload = r.Workload with { OutputLength = length } });
         foreach (OptimizationRequest request in sweep.Enumerate())
         {
-            Try(() => WriteRanking(request));
+            Try(() => WriteRanking(request, instances));
         }
     }
 
-    private void WriteRanking(OptimizationRequest request)
+    private void WriteRanking(OptimizationRequest request, IReadOnlyList<GpuInstance> instances)
     {
-        IReadOnlyList<InstanceEvaluation> evaluations = InstanceOptimizer.Evaluate(request, _instances, StopToken);
+        IReadOnlyList<InstanceEvaluation> evaluations = InstanceOptimizer.Evaluate(request, instances, StopToken);
         if (evaluations.Count > 0 && evaluations[0].Rank is null)
         {
             WriteWarning(NothingFound(request, evaluations));
@@ -234,36 +245,35 @@ public sealed class FindOptimalGpuInstanceCommand : LlmOpsCmdlet
             ? new PhaseCalibration(alpha, betaSeconds)
             : null;
 
-    private void SelectInstances()
+    /// <summary>Reads the conditions; the performance model, which a record may bring, is not among them.</summary>
+    private void ReadConditions()
     {
         IReadOnlyList<GpuSpec>? gpus = Gpu is null ? null : ResolveEach(Gpu, gpu => gpu.Resolve());
         InstanceFilter filter = new(Provider, Region, gpus, MaxUsdPerHour, PriceType);
-        if (gpus is { Count: 0 })
-        {
-            _instances = [];
-            return;
-        }
-
-        if (Instance is null)
-        {
-            _instances = InstanceOptimizer.Candidates(PerformanceModel, PriceType, filter);
-        }
-        else
+        if (Instance is not null)
         {
             IReadOnlyList<IEnumerable<GpuInstance>> named = ResolveEach(Instance, instance => instance.IsInstance || filter.NamesRegion
-                ? instance.Resolve().Where(filter.Accepts)
+                ? instance.Resolve()
                 : InstanceCatalog.CheapestRegions(instance.Resolve().Where(filter.Accepts), PriceType));
-            _instances = [.. named.SelectMany(i => i)];
-            if (named.Count == 0)
-            {
-                return;
-            }
+            _named = [.. named.SelectMany(i => i).Where(filter.Accepts)];
+            _nothingToRank = named.Count == 0;
         }
 
-        if (_instances is { Count: 0 })
+        _filter = filter;
+        _nothingToRank |= gpus is { Count: 0 };
+    }
+
+    /// <exception cref="LlmOpsException">No instance is left; said once.</exception>
+    private IReadOnlyList<GpuInstance> Instances()
+    {
+        IReadOnlyList<GpuInstance> instances = _named ?? InstanceOptimizer.Candidates(PerformanceModel, PriceType, _filter);
+        if (instances.Count > 0)
         {
-            throw new LlmOpsException("NoInstanceMatches", ErrorKind.NotFound,
-                "No known instance meets all of the conditions on instance, GPU, provider, region and price.", null);
+            return instances;
         }
+
+        _nothingToRank = true;
+        throw new LlmOpsException("NoInstanceMatches", ErrorKind.NotFound,
+            "No known instance meets all of the conditions on instance, GPU, provider, region and price.", null);
     }
 }
