@@ -9,9 +9,17 @@ internal static class DataFile
     /// <summary>Parses an embedded JSON file. It is the project's own, so a fault in it is a defect, not bad input.</summary>
     public static JsonDocument Open(string name)
     {
-        using Stream stream = Assembly.GetExecutingAssembly().GetManifestResourceStream(name)
-            ?? throw new InvalidOperationException($"The data file {name} is not embedded.");
+        using Stream stream = Stream(name);
         return JsonDocument.Parse(stream);
+    }
+
+    /// <summary>The bytes of an embedded file.</summary>
+    public static byte[] Read(string name)
+    {
+        using Stream stream = Stream(name);
+        byte[] content = new byte[stream.Length];
+        stream.ReadExactly(content);
+        return content;
     }
 
     public static string? OptionalText(this JsonElement element, string name) =>
@@ -28,4 +36,8 @@ internal static class DataFile
         element.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.Array
             ? [.. value.EnumerateArray().Select(item => item.GetString()!)]
             : [];
+
+    private static Stream Stream(string name) =>
+        Assembly.GetExecutingAssembly().GetManifestResourceStream(name)
+            ?? throw new InvalidOperationException($"The data file {name} is not embedded.");
 }

@@ -104,16 +104,19 @@ public static class KvCacheCalculator
                 double tokenBytes = paged
                     ? KvCacheMemory.PagedBytesPerToken(stage, request)
                     : KvCacheMemory.BytesPerToken(stage, request);
-                tokens = Math.Min(tokens, free / tokenBytes);
-                sequences = Math.Min(sequences, free / KvCacheMemory.BytesPerSequence(
-                    stage, request, paged ? blocksPerSequence * VllmMemory.BlockSize : request.SequenceLength));
+                double sequenceBytes = KvCacheMemory.BytesPerSequence(
+                    stage, request, paged ? blocksPerSequence * VllmMemory.BlockSize : request.SequenceLength);
+
+                // A stage of state-space layers alone takes nothing a token, one of MLPs alone nothing at all.
+                tokens = tokenBytes > 0 ? Math.Min(tokens, free / tokenBytes) : tokens;
+                sequences = sequenceBytes > 0 ? Math.Min(sequences, free / sequenceBytes) : sequences;
             }
         }
 
         bool measured = request.Gpu is not null;
 
         // A cache that no token adds to (Mamba) has no capacity in tokens.
-        bool grows = measured && double.IsFinite(tokens);
+        bool grows = measured && tokens < double.MaxValue;
         long blocks = grows && paged ? (long)(tokens / VllmMemory.BlockSize) : 0;
         return new KvCacheMeasurement
         {
@@ -134,7 +137,7 @@ public static class KvCacheCalculator
             PoolGiB = measured ? Units.ToGiB(pool) : null,
             BlockCapacity = grows && paged ? blocks : null,
             TokenCapacity = grows ? (paged ? blocks * VllmMemory.BlockSize : (long)tokens) : null,
-            SequenceCapacity = measured ? (long)sequences : null,
+            SequenceCapacity = measured && sequences < double.MaxValue ? (long)sequences : null,
         };
     }
 }

@@ -49,7 +49,7 @@ internal static class WeightMemory
     /// <summary>KV heads are divided until each rank holds one, and copied from there on.</summary>
     private static double KeyValueShare(LlmModel model, int tensor)
     {
-        int heads = model.KeyValueHeadCount;
+        int heads = Math.Max(1, model.KeyValueHeadCount);
         return (double)((heads + tensor - 1) / tensor) / heads;
     }
 

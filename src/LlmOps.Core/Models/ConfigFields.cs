@@ -11,6 +11,9 @@ internal readonly struct ConfigFields
     /// <summary>Far above anything published, and low enough that products of three such widths fit a long.</summary>
     private const int MaximumWidth = 1 << 20;
 
+    /// <summary>Layers are built one by one, so that their number bounds the work that a file can ask for.</summary>
+    private const int MaximumLayers = 4096;
+
     private readonly JsonElement _object;
     private readonly string _origin;
 
@@ -29,7 +32,10 @@ internal readonly struct ConfigFields
     /// <summary>A count that may be 0, and is where the field is absent or null.</summary>
     public int Count(string name) => Integer(name, 0, MaximumWidth) ?? 0;
 
-    public int Layers(string name, int? otherwise = null) => Integer(name, 1, 4096) ?? otherwise ?? throw Missing(name);
+    public int Layers(string name, int? otherwise = null) => Integer(name, 1, MaximumLayers) ?? otherwise ?? throw Missing(name);
+
+    /// <summary>The number of layers under the first of two names that is there.</summary>
+    public int Layers(string name, string otherName) => Integer(name, 1, MaximumLayers) ?? Layers(otherName);
 
     /// <summary>A vocabulary or a context, which run larger than widths.</summary>
     public int Length(string name, int? otherwise = null) =>

@@ -108,6 +108,8 @@ public static class HuggingFaceConfig
                 return Quantization.Parse("AWQ");
             case "bitsandbytes":
                 return Quantization.Parse(quantization.Value.Flag("load_in_8bit", false) ? "INT8" : "NF4");
+            case "compressed-tensors" when IsFourBitOfExpertsAlone(quantization.Value):
+                return Quantization.Parse("INT4").WithScope(QuantizationScope.RoutedExperts);
             case null:
                 break;
             case { } other:
@@ -126,6 +128,15 @@ public static class HuggingFaceConfig
             _ => throw fields.Contradiction(
                 $"the element type '{type}' is not known; known are float32, bfloat16 and float16."),
         };
+    }
+
+    /// <summary>Kimi K2.5 and later: four bits for the routed experts, attention and shared experts left as they are.</summary>
+    private static bool IsFourBitOfExpertsAlone(ConfigFields quantization)
+    {
+        ConfigFields? weights = quantization.Object("config_groups")?.Object("group_0")?.Object("weights");
+        return weights?.Text("type") == "int" && weights?.Count("num_bits") == 4
+            && quantization.Texts("ignore") is { } ignored
+            && ignored.Contains("re:.*self_attn.*") && ignored.Contains("re:.*shared_experts.*");
     }
 
     private static string? PublishedName(ConfigFields fields)

@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Collections.Frozen;
 using System.Text.Json;
 
 namespace LlmOps.Core.Models;
@@ -51,60 +50,61 @@ public static class ModelCatalog
         }
     }
 
+    /// <summary>
+    /// Names and repositories of all models, with the place in the file where each begins. Parsing a model's entry is left
+    /// to when it is asked for: most processes ask for one.
+    /// </summary>
     private sealed class Index
     {
-        private readonly JsonDocument _document = DataFile.Open("models.json");
-        private readonly Dictionary<string, JsonElement> _entries = new(StringComparer.Ordinal);
+        private readonly byte[] _file = DataFile.Read("models.json");
+        private readonly Dictionary<string, Entry> _entries = new(256, StringComparer.Ordinal);
+        private readonly Dictionary<string, string> _names = new(1024, StringComparer.Ordinal);
         private readonly ConcurrentDictionary<string, LlmModel> _built = new(StringComparer.Ordinal);
-        private readonly FrozenDictionary<string, string> _names;
 
         public Index()
         {
-            Dictionary<string, string> names = new(StringComparer.Ordinal);
-            List<string> order = [];
-            foreach (JsonElement entry in _document.RootElement.GetProperty("models").EnumerateArray())
+            List<string> order = new(256);
+            Utf8JsonReader reader = new(_file);
+            while (reader.Read())
             {
-                string name = entry.GetProperty("name").GetString()!;
-                order.Add(name);
-                _entries.Add(name, entry);
+                // The entries are the objects in the one list of the file's root.
+                if (reader.TokenType == JsonTokenType.StartObject && reader.CurrentDepth == 2)
+                {
+                    (string name, Entry entry) = ReadEntry(ref reader);
+                    order.Add(name);
+                    _entries.Add(name, entry);
+                }
             }
 
             // Names first, then repositories, then the repositories' last parts: where two models share a spelling, the
             // stronger claim wins.
             foreach (string name in order)
             {
-                names.Add(NameMatcher.Canonical(name), name);
+                _names.Add(NameMatcher.Canonical(name), name);
             }
 
             foreach (string name in order)
             {
-                foreach (string repository in Repositories(name))
+                foreach (string repository in _entries[name].Repositories)
                 {
-                    names.TryAdd(NameMatcher.Canonical(repository), name);
+                    _names.TryAdd(NameMatcher.Canonical(repository), name);
                 }
             }
 
             foreach (string name in order)
             {
-                foreach (string repository in Repositories(name))
+                foreach (string repository in _entries[name].Repositories)
                 {
-                    names.TryAdd(NameMatcher.Canonical(repository[(repository.IndexOf('/') + 1)..]), name);
+                    _names.TryAdd(NameMatcher.Canonical(repository[(repository.IndexOf('/') + 1)..]), name);
                 }
             }
 
             Names = order;
-            _names = names.ToFrozenDictionary(StringComparer.Ordinal);
         }
 
         public IReadOnlyList<string> Names { get; }
 
-        public IEnumerable<string> Repositories(string name)
-        {
-            JsonElement entry = _entries[name];
-            return entry.OptionalText("repository") is { } repository
-                ? entry.Texts("aliases").Prepend(repository)
-                : entry.Texts("aliases");
-        }
+        public IEnumerable<string> Repositories(string name) => _entries[name].Repositories;
 
         public bool TryGet(string spelling, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out LlmModel? model)
         {
@@ -114,9 +114,45 @@ public static class ModelCatalog
             return model is not null;
         }
 
+        private static (string Name, Entry Entry) ReadEntry(ref Utf8JsonReader reader)
+        {
+            int start = (int)reader.TokenStartIndex;
+            string? name = null;
+            List<string> repositories = [];
+            while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+            {
+                bool isName = reader.ValueTextEquals("name"u8), isRepository = reader.ValueTextEquals("repository"u8);
+                bool isAliases = reader.ValueTextEquals("aliases"u8);
+                reader.Read();
+                if (isName)
+                {
+                    name = reader.GetString();
+                }
+                else if (isRepository && reader.GetString() is { } repository)
+                {
+                    repositories.Insert(0, repository);
+                }
+                else if (isAliases)
+                {
+                    while (reader.Read() && reader.TokenType == JsonTokenType.String)
+                    {
+                        repositories.Add(reader.GetString()!);
+                    }
+                }
+                else
+                {
+                    reader.Skip();
+                }
+            }
+
+            return (name!, new Entry(start, (int)reader.BytesConsumed - start, repositories));
+        }
+
         private LlmModel Build(string name)
         {
-            JsonElement entry = _entries[name];
+            Entry place = _entries[name];
+            using JsonDocument document = JsonDocument.Parse(_file.AsMemory(place.Start, place.Length));
+            JsonElement entry = document.RootElement;
             return HuggingFaceConfig.Read(
                 entry.GetProperty("config"),
                 name,
@@ -125,5 +161,10 @@ public static class ModelCatalog
                 entry.OptionalText("repository"),
                 entry.Texts("aliases"));
         }
+
+        /// <param name="Start">Where the model's object begins in the file.</param>
+        /// <param name="Length">Its length in bytes.</param>
+        /// <param name="Repositories">The repository, then the aliases.</param>
+        private readonly record struct Entry(int Start, int Length, IReadOnlyList<string> Repositories);
     }
 }

@@ -66,7 +66,7 @@ public sealed class ConfigMutationTests
         try
         {
             LlmModel model = HuggingFaceConfig.Read(bytes, "config.json");
-            if (model.ParameterCount < 1 || model.ActiveParameterCount < 1 || model.KvBytesPerToken < 1)
+            if (model.ParameterCount < 1 || model.ActiveParameterCount < 1 || model.KvBytesPerToken < 0)
             {
                 return false;
             }

@@ -120,6 +120,33 @@ public sealed class HostileConfigTests
         Assert.Contains("4096 does not divide by 24 heads", message, StringComparison.Ordinal);
     }
 
+    /// <summary>Layers are built one by one: a claim of a million must be refused under every name that the field has.</summary>
+    [Theory]
+    [InlineData("Llama-3.1-8B", "num_hidden_layers")]
+    [InlineData("BLOOM-560M", "n_layer")]
+    [InlineData("Falcon-7B", "num_hidden_layers")]
+    [InlineData("GPT-2", "n_layer")]
+    [InlineData("MPT-7B", "n_layers")]
+    [InlineData("ChatGLM3-6B", "num_layers")]
+    [InlineData("Mamba-130M", "num_hidden_layers")]
+    public void A_million_layers_are_refused(string model, string field)
+    {
+        JsonNode config = JsonNode.Parse(RealConfigs.Of(model))!;
+        config[field] = 1 << 20;
+
+        Assert.Contains($"'{field}' is 1048576, but must be a whole number between 1 and 4096",
+            Refused(config.ToJsonString()).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_group_of_more_heads_than_there_are_is_refused()
+    {
+        JsonNode config = JsonNode.Parse(RealConfigs.Of("Llama-3.3-Nemotron-Super-49B"))!;
+        config["block_configs"]![0]!["attention"]!["n_heads_in_group"] = 128;
+
+        Assert.Contains("cannot have 128 of 64 attention heads", Refused(config.ToJsonString()).Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void A_token_cannot_pass_through_more_experts_than_there_are()
     {

@@ -217,7 +217,7 @@ public sealed class ParameterCountTests
         Assert.All(ModelCatalog.All, model =>
         {
             ParameterBreakdown p = model.Parameters;
-            Assert.Equal(model.ParameterCount, p.Embedding + p.Attention + p.DenseMlp + p.RoutedExperts + p.SharedExperts
+            Assert.Equal(model.ParameterCount, p.Embedding + p.Attention + p.StateSpace + p.DenseMlp + p.RoutedExperts + p.SharedExperts
                 + p.Router + p.Norm + p.Head + p.Vision);
             Assert.InRange(model.ActiveParameterCount, 1, model.ParameterCount);
             Assert.Equal(model.ExpertCount == 0, model.ActiveParameterCount == model.ParameterCount);

@@ -128,8 +128,11 @@ public sealed class MemoryPropertyTests
                 c.request with { BatchSize = c.request.BatchSize + c.moreSequences }).Bytes.KvCache;
             long longer = MemoryEstimator.Estimate(
                 c.request with { SequenceLength = c.request.SequenceLength + c.moreTokens }).Bytes.KvCache;
-            Assert.True(larger > at);
-            Assert.True(longer >= at);
+
+            // With several stages the fullest one is reported; layers of several kinds can make another one the fullest.
+            bool oneStage = c.request.Parallelism.Pipeline == 1 || c.request.Model.KvCache.Groups.Length == 1;
+            Assert.True(larger > at || !oneStage);
+            Assert.True(longer >= at || !oneStage);
         });
     }
 
@@ -141,7 +144,7 @@ public sealed class MemoryPropertyTests
             MemoryEstimate e = MemoryEstimator.Estimate(request);
             AssertPlausible(e);
             KvCacheMeasurement m = KvCacheCalculator.Measure(request);
-            Assert.True(m.BytesPerToken > 0 && m.BytesPerSequence >= 0 && m.TotalBytes >= m.BytesPerSequence);
+            Assert.True(m.BytesPerToken >= 0 && m.BytesPerSequence >= 0 && m.TotalBytes >= m.BytesPerSequence);
             Assert.True(m.PoolGiB is null or >= 0 && double.IsFinite(m.PoolGiB ?? 0));
             Assert.True(m.TokenCapacity is null or >= 0 && m.SequenceCapacity is null or >= 0 && m.BlockCapacity is null or >= 0);
         });
@@ -183,12 +186,15 @@ public sealed class MemoryPropertyTests
         {
             KvCacheMeasurement all = KvCacheCalculator.Measure(c.Request);
             KvCacheMeasurement less = KvCacheCalculator.Measure(c.Request with { GpuMemoryUtilization = c.Less });
-            Assert.True(less.TokenCapacity <= all.TokenCapacity);
+
+            // A cache that no token adds to has no capacity in tokens.
+            Assert.Equal(all.BytesPerToken > 0, all.TokenCapacity is not null);
+            Assert.True((less.TokenCapacity ?? 0) <= (all.TokenCapacity ?? 0));
             Assert.True(less.SequenceCapacity <= all.SequenceCapacity);
             Assert.True(less.PoolGiB <= all.PoolGiB);
 
             double pool = all.PoolGiB!.Value * Units.BytesPerGiB * (1 + 1e-12);
-            Assert.True((double)all.TokenCapacity!.Value * all.BytesPerToken <= pool);
+            Assert.True((double)(all.TokenCapacity ?? 0) * all.BytesPerToken <= pool);
             Assert.True((double)all.SequenceCapacity!.Value * all.BytesPerSequence <= pool);
             withCapacity += all.TokenCapacity > 0 ? 1 : 0;
         });

@@ -53,7 +53,7 @@ internal static class GptFamily
     {
         int hidden = fields.OptionalWidth("hidden_size") ?? fields.OptionalWidth("n_embed") ?? fields.Width("n_embd", 64);
         int heads = fields.OptionalWidth("n_head") ?? fields.Width("num_attention_heads");
-        int layers = fields.OptionalWidth("n_layer") ?? fields.Layers("num_hidden_layers");
+        int layers = fields.Layers("n_layer", "num_hidden_layers");
         ModelArchitecture built = Build(hidden, fields.Length("vocab_size"), fields.Length("seq_length", 2048), layers,
             WithBiases(Decoder.Attention(fields, hidden, heads, heads)),
             Plain(fields.Width("n_inner", 4 * hidden), bias: true), layerNorms: 4);
@@ -79,7 +79,7 @@ internal static class GptFamily
         // Two norms before the two parts in the new architecture or one after the other, one before both otherwise.
         int norms = grouped || !fields.Flag("parallel_attn", true) ? 4 : 2;
         return Build(hidden, fields.Length("vocab_size"), fields.Length("max_position_embeddings", 2048),
-            fields.OptionalWidth("num_hidden_layers") ?? fields.Layers("n_layer"), attention,
+            fields.Layers("num_hidden_layers", "n_layer"), attention,
             Plain(fields.Width("ffn_hidden_size", 4 * hidden), bias), norms);
     }
 
@@ -137,7 +137,7 @@ internal static class GptFamily
             fields, hidden, heads, fields.Width("num_key_value_heads", heads), fields.OptionalWidth("head_dim"));
         DenseMlp mlp = new() { IntermediateSize = fields.Width("intermediate_size"), IsGated = true };
         return Build(hidden, fields.Length("vocab_size"), fields.Length("max_position_embeddings", 2048),
-            fields.OptionalWidth("num_layers") ?? fields.Layers("num_hidden_layers"), attention, mlp, layerNorms: 2) with
+            fields.Layers("num_layers", "num_hidden_layers"), attention, mlp, layerNorms: 2) with
         {
             HasTiedHead = fields.Flag("tie_word_embeddings", false),
             OuterNormParameters = hidden,

@@ -121,6 +121,10 @@ internal static class HybridFamily
             throw fields.Contradiction($"'block_configs' has {blocks.Count} entries for {layers} layers.");
         }
 
+        int Groups(int headsInGroup) => headsInGroup <= heads
+            ? heads / headsInGroup
+            : throw fields.Contradiction($"a group cannot have {headsInGroup} of {heads} attention heads.");
+
         LayerSpec Layer(int i)
         {
             ConfigFields attention = blocks[i].Object("attention") ?? throw fields.Contradiction($"layer {i} has no 'attention'.");
@@ -128,7 +132,7 @@ internal static class HybridFamily
             bool noAttention = attention.Flag("no_op", false), noMlp = mlp.Flag("no_op", false);
             AttentionSpec mixer = noAttention || attention.Flag("replace_with_linear", false)
                 ? new NoAttention { HeadCount = heads, MatrixParameters = noAttention ? 0 : (long)hidden * hidden }
-                : Decoder.Attention(fields, hidden, heads, heads / attention.Width("n_heads_in_group"),
+                : Decoder.Attention(fields, hidden, heads, Groups(attention.Width("n_heads_in_group")),
                     fields.OptionalWidth("head_dim"));
             FeedForwardSpec feedForward = noMlp || mlp.Flag("replace_with_linear", false)
                 ? new NoFeedForward { IsGated = false, MatrixParameters = noMlp ? 0 : (long)hidden * hidden }
