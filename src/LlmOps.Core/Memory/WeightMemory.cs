@@ -8,8 +8,18 @@ internal static class WeightMemory
 {
     public static double Bytes(LlmModel model, PipelineStage stage, in MemoryRequest request)
     {
-        Bits size = Bits.Of(request);
         (int tensor, _, int expertRanks, _) = request.Parallelism;
+        if (model.StorageIn(request.EffectiveQuantization) is not null)
+        {
+            // Scales divide with their matrices; what rounding a rank's last block adds is below a thousandth of it.
+            ShardedBytes bytes = stage.PublishedBytes;
+            return ((double)(bytes.Split + stage.PublishedEmbeddingBytes) / tensor)
+                + (bytes.KeyValue * KeyValueShare(model, tensor))
+                + (bytes.Experts * ExpertShare(model.ExpertCount, tensor, expertRanks))
+                + bytes.Copied;
+        }
+
+        Bits size = Bits.Of(request);
         double headShare = KeyValueShare(model, tensor);
         double expertShare = ExpertShare(model.ExpertCount, tensor, expertRanks);
         ShardedParameters p = stage.Layers;
@@ -28,6 +38,12 @@ internal static class WeightMemory
     {
         Bits size = Bits.Of(request);
         PipelineStage whole = model.Stages(1)[0];
+        if (model.StorageIn(request.EffectiveQuantization) is { } storage)
+        {
+            long unread = (model.Architecture.HasTiedHead ? 0 : storage.TokenEmbedding + storage.OtherEmbedding) + storage.Vision;
+            return Math.Max(0, Bytes(model, whole, request) - unread - (whole.PublishedBytes.Experts * idleExperts));
+        }
+
         ShardedParameters p = whole.Layers;
         double embedding = model.Architecture.HasTiedHead ? 0 : size.Embedding * model.Parameters.Embedding / 8;
         double vision = size.Linear * model.Parameters.Vision / 8;

@@ -33,6 +33,13 @@ public abstract record AttentionSpec
 
     /// <summary>Weights of the layer's attention, for a residual stream of <paramref name="hidden"/> elements.</summary>
     public abstract ShardedParameters Parameters(long hidden);
+
+    /// <summary>The matrices among them, by name and shape; together as many elements as <see cref="Parameters"/> has.</summary>
+    public abstract IEnumerable<WeightMatrix> Matrices(long hidden);
+
+    private protected static WeightMatrix Matrix(
+        string name, long rows, long columns, WeightSharding sharding = WeightSharding.Split) =>
+        new(ModelComponent.Attention, "self_attn." + name, rows, columns, sharding);
 }
 
 /// <summary>Norms on queries and keys.</summary>
@@ -99,6 +106,20 @@ public sealed record GroupedAttention : AttentionSpec
             KeyValueVectors: HasKeyValueBias ? keyValueWidth : 0,
             CopiedVectors: (HasOutputBias ? hidden : 0) + norms);
     }
+
+    public override IEnumerable<WeightMatrix> Matrices(long hidden)
+    {
+        long queryWidth = (long)HeadCount * HeadDimension;
+        yield return Matrix("q_proj", (HasOutputGate ? 2 : 1) * queryWidth, hidden);
+        if (!SharesKeyValue)
+        {
+            long keyWidth = (long)KeyValueHeadCount * HeadDimension;
+            yield return Matrix("k_proj", keyWidth, hidden, WeightSharding.KeyValue);
+            yield return Matrix("v_proj", keyWidth, hidden, WeightSharding.KeyValue);
+        }
+
+        yield return Matrix("o_proj", hidden, queryWidth);
+    }
 }
 
 /// <summary>
@@ -164,6 +185,36 @@ public sealed record LatentAttention : AttentionSpec
 
         return new ShardedParameters(Split: split, Copied: copied, CopiedVectors: norms);
     }
+
+    public override IEnumerable<WeightMatrix> Matrices(long hidden)
+    {
+        long queryWidth = (long)HeadCount * (NopeDimension + RopeDimension);
+        if (QueryRank > 0)
+        {
+            yield return Matrix("q_a_proj", QueryRank, hidden, WeightSharding.Copied);
+            yield return Matrix("q_b_proj", queryWidth, QueryRank);
+        }
+        else
+        {
+            yield return Matrix("q_proj", queryWidth, hidden);
+        }
+
+        yield return Matrix("kv_a_proj_with_mqa", KeyValueRank + RopeDimension, hidden, WeightSharding.Copied);
+        yield return Matrix("kv_b_proj", (long)HeadCount * (NopeDimension + ValueDimension), KeyValueRank);
+        yield return Matrix("o_proj", hidden, (long)HeadCount * ValueDimension);
+        if (IndexerHeadCount > 0)
+        {
+            yield return Matrix("indexer.wq_b", (long)IndexerHeadCount * IndexerDimension,
+                QueryRank > 0 ? QueryRank : hidden, WeightSharding.Copied);
+            yield return Matrix("indexer.wk", IndexerDimension, hidden, WeightSharding.Copied);
+
+            // One weight a head decides what is attended to; checkpoints keep it out of their formats.
+            yield return Matrix("indexer.weights_proj", IndexerHeadCount, hidden, WeightSharding.Copied) with
+            {
+                IsQuantizable = false,
+            };
+        }
+    }
 }
 
 /// <summary>Layers whose attention does as much work.</summary>
@@ -194,6 +245,11 @@ public sealed record RecurrentMixer : AttentionSpec
     /// <summary>Matrices, all of which tensor parallelism divides.</summary>
     public required long MatrixParameters { get; init; }
 
+    /// <summary>
+    /// The same by name and shape; where they are not given, one matrix as wide as the residual stream stands for all.
+    /// </summary>
+    public ImmutableArray<MixerProjection> Projections { get; init; } = [];
+
     /// <summary>Convolutions, biases, decays and norms.</summary>
     public required long VectorParameters { get; init; }
 
@@ -215,7 +271,19 @@ public sealed record RecurrentMixer : AttentionSpec
 
     public override ShardedParameters Parameters(long hidden) =>
         new(Split: MatrixParameters, SplitVectors: VectorParameters);
+
+    public override IEnumerable<WeightMatrix> Matrices(long hidden)
+    {
+        IEnumerable<MixerProjection> projections = !Projections.IsEmpty ? Projections
+            : MatrixParameters % hidden == 0 ? [new("in_proj", MatrixParameters / hidden, hidden)]
+            : [new("in_proj", 1, MatrixParameters)];
+        return projections.Select(p => new WeightMatrix(
+            ModelComponent.StateSpace, "linear_attn." + p.Name, p.Rows, p.Columns, WeightSharding.Split));
+    }
 }
+
+/// <summary>One matrix of a <see cref="RecurrentMixer"/>.</summary>
+public readonly record struct MixerProjection(string Name, long Rows, long Columns);
 
 /// <summary>A layer without attention, such as those of Nemotron-H that hold an MLP alone.</summary>
 public sealed record NoAttention : AttentionSpec
@@ -232,4 +300,7 @@ public sealed record NoAttention : AttentionSpec
     public override long ActivationElementsPerToken => 0;
 
     public override ShardedParameters Parameters(long hidden) => new(Split: MatrixParameters);
+
+    public override IEnumerable<WeightMatrix> Matrices(long hidden) =>
+        MatrixParameters == 0 ? [] : [Matrix("linear", MatrixParameters / hidden, hidden)];
 }

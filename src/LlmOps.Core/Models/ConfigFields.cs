@@ -180,6 +180,41 @@ internal readonly struct ConfigFields
         return objects;
     }
 
+    /// <summary>The objects within an object, by name; null where the field is absent.</summary>
+    public IReadOnlyList<(string Name, ConfigFields Fields)>? Members(string name)
+    {
+        if (!TryGet(name, out JsonElement value))
+        {
+            return null;
+        }
+
+        const string expected = "an object of objects";
+        if (value.ValueKind != JsonValueKind.Object)
+        {
+            throw Wrong(name, value, expected);
+        }
+
+        List<(string, ConfigFields)> members = [];
+        foreach (JsonProperty member in value.EnumerateObject())
+        {
+            members.Add(member.Value.ValueKind == JsonValueKind.Object
+                ? (member.Name, new ConfigFields(member.Value, _origin))
+                : throw Wrong(name, member.Value, expected));
+        }
+
+        return members;
+    }
+
+    /// <summary>Weights that share a scale: a number, null where the field is absent, and 0 for -1, which stands for a whole row.</summary>
+    public int? GroupSize(string name) =>
+        Integer(name, -1, MaximumWidth) switch
+        {
+            null => null,
+            -1 => 0,
+            0 => throw Contradiction($"the field '{name}' is 0, but must be -1 or a number of weights."),
+            { } size => size,
+        };
+
     /// <summary>A width that some configurations give a layer and some once for all; equal for all layers then.</summary>
     public int WidthOrFirst(string name)
     {
@@ -204,6 +239,9 @@ internal readonly struct ConfigFields
 
     /// <summary>Whether the field is there and is text, where other configurations have a number (<c>auto</c>).</summary>
     public bool IsText(string name) => TryGet(name, out JsonElement value) && value.ValueKind == JsonValueKind.String;
+
+    /// <summary>Whether the field is there and is not null.</summary>
+    public bool Has(string name) => TryGet(name, out _);
 
     /// <summary>An error about the configuration as a whole.</summary>
     public LlmOpsException Contradiction(string problem) =>

@@ -16,6 +16,21 @@ public abstract record FeedForwardSpec
 
     public abstract ShardedParameters Parameters(long hidden);
 
+    /// <summary>The matrices among them, by name and shape; together as many elements as <see cref="Parameters"/> has.</summary>
+    public abstract IEnumerable<WeightMatrix> Matrices(long hidden);
+
+    private protected IEnumerable<WeightMatrix> Mlp(
+        ModelComponent component, string holder, long hidden, long width, WeightSharding sharding, long count = 1)
+    {
+        if (IsGated)
+        {
+            yield return new WeightMatrix(component, holder + ".gate_proj", width, hidden, sharding, count);
+        }
+
+        yield return new WeightMatrix(component, holder + ".up_proj", width, hidden, sharding, count);
+        yield return new WeightMatrix(component, holder + ".down_proj", hidden, width, sharding, count);
+    }
+
     /// <summary>Elements of the intermediate results of a gated or plain MLP of that width.</summary>
     protected long ActivationElements(long width) => (IsGated ? 3 : 2) * width;
 
@@ -39,6 +54,9 @@ public sealed record DenseMlp : FeedForwardSpec
         Split: Matrices(hidden, IntermediateSize),
         SplitVectors: InnerBias(IntermediateSize),
         CopiedVectors: OuterBias(hidden));
+
+    public override IEnumerable<WeightMatrix> Matrices(long hidden) =>
+        Mlp(ModelComponent.DenseMlp, "mlp", hidden, IntermediateSize, WeightSharding.Split);
 }
 
 /// <summary>Experts of which a router picks some for each token, and shared ones that each token passes through.</summary>
@@ -98,6 +116,29 @@ public sealed record MixtureOfExperts : FeedForwardSpec
                 + (shared ? OuterBias(hidden) + (HasSharedGate ? hidden : 0) : 0));
     }
 
+    /// <summary>The first expert stands for all of them. The router is none of the matrices that formats touch.</summary>
+    public override IEnumerable<WeightMatrix> Matrices(long hidden)
+    {
+        IEnumerable<WeightMatrix> matrices = Mlp(ModelComponent.RoutedExperts, "mlp.experts.0", ExpertHidden(hidden),
+            ExpertIntermediateSize, WeightSharding.Experts, ExpertCount);
+        if (SharedIntermediateSize > 0)
+        {
+            matrices = matrices.Concat(Mlp(ModelComponent.SharedExperts, "mlp.shared_experts", hidden,
+                SharedIntermediateSize, WeightSharding.Split));
+        }
+
+        if (LatentSize > 0)
+        {
+            matrices = matrices
+                .Append(new WeightMatrix(
+                    ModelComponent.SharedExperts, "mlp.fc1_latent_proj", LatentSize, hidden, WeightSharding.Split))
+                .Append(new WeightMatrix(
+                    ModelComponent.SharedExperts, "mlp.fc2_latent_proj", hidden, LatentSize, WeightSharding.Split));
+        }
+
+        return matrices;
+    }
+
     private long ExpertHidden(long hidden) => LatentSize == 0 ? hidden : LatentSize;
 }
 
@@ -110,4 +151,8 @@ public sealed record NoFeedForward : FeedForwardSpec
     public override long ActivationElementsPerToken => 0;
 
     public override ShardedParameters Parameters(long hidden) => new(Split: MatrixParameters);
+
+    public override IEnumerable<WeightMatrix> Matrices(long hidden) => MatrixParameters == 0
+        ? []
+        : [new WeightMatrix(ModelComponent.DenseMlp, "mlp.linear", MatrixParameters / hidden, hidden, WeightSharding.Split)];
 }

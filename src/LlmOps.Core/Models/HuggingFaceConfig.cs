@@ -1,5 +1,6 @@
 using System.Text.Json;
 using LlmOps.Core.Models.Families;
+using LlmOps.Core.Models.Quantized;
 using LlmOps.Core.Precision;
 
 namespace LlmOps.Core.Models;
@@ -59,7 +60,8 @@ public static class HuggingFaceConfig
         string? name,
         string source,
         string? repository = null,
-        IReadOnlyList<string>? aliases = null)
+        IReadOnlyList<string>? aliases = null,
+        QuantizationScheme? quantization = null)
     {
         if (root.ValueKind != JsonValueKind.Object)
         {
@@ -80,43 +82,27 @@ public static class HuggingFaceConfig
         }
 
         name ??= PublishedName(fields) ?? NameOfPlace(origin);
-        Quantization? published = PublishedQuantization(fields);
-        return new LlmModel(name, family, architecture, published ?? Quantization.FP16, source)
+        QuantizationScheme? scheme = QuantizationConfig.Read(fields) ?? quantization;
+        Quantization? elements = ElementType(fields);
+        try
         {
-            HasPublishedType = published is not null,
-            Repository = repository,
-            Aliases = aliases ?? [],
-        };
+            return new LlmModel(name, family, architecture, elements ?? Quantization.FP16, source, scheme)
+            {
+                HasPublishedType = elements is not null || scheme is not null,
+                Repository = repository,
+                Aliases = aliases ?? [],
+            };
+        }
+        catch (OverflowException e)
+        {
+            throw Invalid(origin, "its sizes multiply to more than a model can have.", e);
+        }
     }
 
-    /// <summary>
-    /// How the weights are stored: the quantization where there is one, else the element type; null where neither is said.
-    /// </summary>
-    private static Quantization? PublishedQuantization(ConfigFields fields)
+    /// <summary>The type of the weights that no quantization touches; null where the configuration does not say.</summary>
+    private static Quantization? ElementType(ConfigFields fields)
     {
         ConfigFields? text = fields.Object("text_config");
-        ConfigFields? quantization = fields.Object("quantization_config") ?? text?.Object("quantization_config");
-        switch (quantization?.Text("quant_method"))
-        {
-            case "fp8":
-                return Quantization.Parse("FP8");
-            case "mxfp4":
-                return Quantization.Parse("MXFP4").WithScope(QuantizationScope.RoutedExperts);
-            case "gptq":
-                return Quantization.Parse("GPTQ");
-            case "awq":
-                return Quantization.Parse("AWQ");
-            case "bitsandbytes":
-                return Quantization.Parse(quantization.Value.Flag("load_in_8bit", false) ? "INT8" : "NF4");
-            case "compressed-tensors" when IsFourBitOfExpertsAlone(quantization.Value):
-                return Quantization.Parse("INT4").WithScope(QuantizationScope.RoutedExperts);
-            case null:
-                break;
-            case { } other:
-                throw fields.Contradiction($"the quantization method '{other}' is not known yet; known are fp8, mxfp4, "
-                    + "gptq, awq and bitsandbytes. Remove 'quantization_config' to read the architecture alone.");
-        }
-
         string? type = fields.Text("torch_dtype") ?? fields.Text("dtype")
             ?? text?.Text("torch_dtype") ?? text?.Text("dtype");
         return type switch
@@ -128,15 +114,6 @@ public static class HuggingFaceConfig
             _ => throw fields.Contradiction(
                 $"the element type '{type}' is not known; known are float32, bfloat16 and float16."),
         };
-    }
-
-    /// <summary>Kimi K2.5 and later: four bits for the routed experts, attention and shared experts left as they are.</summary>
-    private static bool IsFourBitOfExpertsAlone(ConfigFields quantization)
-    {
-        ConfigFields? weights = quantization.Object("config_groups")?.Object("group_0")?.Object("weights");
-        return weights?.Text("type") == "int" && weights?.Count("num_bits") == 4
-            && quantization.Texts("ignore") is { } ignored
-            && ignored.Contains("re:.*self_attn.*") && ignored.Contains("re:.*shared_experts.*");
     }
 
     private static string? PublishedName(ConfigFields fields)

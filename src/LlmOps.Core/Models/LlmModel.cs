@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
+using LlmOps.Core.Models.Quantized;
 using LlmOps.Core.Precision;
 
 namespace LlmOps.Core.Models;
@@ -13,12 +14,19 @@ public sealed class LlmModel
     private readonly ShardedParameters[] _layersBefore;
     private readonly ConcurrentDictionary<int, ImmutableArray<PipelineStage>> _stages = [];
 
-    internal LlmModel(string name, string family, ModelArchitecture architecture, Quantization published, string source)
+    /// <param name="name">As published.</param>
+    /// <param name="family">As configurations name it.</param>
+    /// <param name="architecture">What the model is made of.</param>
+    /// <param name="published">How the weights are stored, or with a scheme those that it leaves alone.</param>
+    /// <param name="source">Where the architecture was read.</param>
+    /// <param name="scheme">The checkpoint's quantization; null where it has none.</param>
+    internal LlmModel(
+        string name, string family, ModelArchitecture architecture, Quantization published, string source,
+        QuantizationScheme? scheme = null)
     {
         Name = name;
         Family = family;
         Architecture = architecture;
-        PublishedQuantization = published;
         Source = source;
         FirstAttention = architecture.Layers.Select(layer => layer.Attention)
             .FirstOrDefault(attention => attention is GroupedAttention or LatentAttention);
@@ -30,6 +38,12 @@ public sealed class LlmModel
         try
         {
             Parameters = new ParameterBreakdown(architecture);
+            Storage = scheme is null
+                ? null
+                : WeightStorage.Of(architecture, Parameters, scheme, published.UnquantizedBits / 8);
+            PublishedQuantization = Storage?.Quantization ?? published;
+            PublishedKvCacheDataType = scheme?.KvCacheDataType ?? KvCacheDataType.Auto;
+            WeightBytes = Storage?.Bytes ?? ParameterCount * (published.UnquantizedBits / 8);
             KvCache = new KvCacheGeometry(architecture.Layers);
             AttentionGroups = AttentionLayerGroup.Of(architecture.Layers);
             KvBytesPerToken = (long)KvCache.BytesPerToken(KvElementBytes);
@@ -77,6 +91,22 @@ public sealed class LlmModel
 
     /// <summary>Whether the configuration says how the weights are stored.</summary>
     public bool HasPublishedType { get; internal init; } = true;
+
+    /// <summary>Bits and bytes of the published weights by component, scales and zero points included.</summary>
+    public ImmutableArray<WeightBits> WeightBits => Storage?.Components ?? WeightStorage.Plain(
+        Architecture, Parameters, PublishedQuantization.Name, PublishedQuantization.UnquantizedBits / 8);
+
+    /// <summary>Bytes of the published weights, without multi-token-prediction layers.</summary>
+    public long WeightBytes { get; }
+
+    /// <summary>Bits of a weight of the published checkpoint on average, scales and zero points included.</summary>
+    public double AverageBitsPerWeight => 8.0 * WeightBytes / ParameterCount;
+
+    /// <summary>
+    /// The type that the checkpoint was calibrated to cache keys and values in, which vLLM then uses by itself; <c>Auto</c>
+    /// where it says nothing.
+    /// </summary>
+    public KvCacheDataType PublishedKvCacheDataType { get; }
 
     /// <summary>All parameters of the model proper, tied ones once, without multi-token-prediction layers and buffers.</summary>
     public long ParameterCount => Parameters.Total;
@@ -127,16 +157,34 @@ public sealed class LlmModel
     /// <summary>Routed experts that a token passes through; 0 for a dense model.</summary>
     public int ExpertsPerToken => RoutedLayer?.ExpertsPerToken ?? 0;
 
-    /// <summary>Bytes that a token adds to the KV cache over all layers, in the published precision (16 bits where quantized).</summary>
+    /// <summary>
+    /// Bytes that a token adds to the KV cache over all layers, in the published precision: 16 bits where only the weights
+    /// are quantized, <see cref="PublishedKvCacheDataType"/> where the checkpoint has one.
+    /// </summary>
     public long KvBytesPerToken { get; }
 
     /// <summary>Bytes of a cached element where the KV-cache type is not chosen.</summary>
-    public int KvElementBytes => PublishedQuantization.Name == "FP32" ? 4 : 2;
+    public int KvElementBytes => PublishedKvCacheDataType is KvCacheDataType.FP8 or KvCacheDataType.INT8
+        ? 1
+        : PublishedQuantization.UnquantizedBits / 8;
 
     /// <summary>What each pipeline stage holds.</summary>
     /// <param name="pipelineParallelSize">Number of stages, between 1 and the number of layers.</param>
     public ImmutableArray<PipelineStage> Stages(int pipelineParallelSize) =>
         _stages.GetOrAdd(pipelineParallelSize, static (size, model) => PipelineStage.Split(model, size), this);
+
+    /// <summary>Bytes of the published weights, matrix by matrix; null where they are not quantized.</summary>
+    internal WeightStorage? Storage { get; }
+
+    /// <summary>
+    /// The same where a quantization is the checkpoint's own; null where it was chosen, and where the checkpoint has none.
+    /// </summary>
+    internal WeightStorage? StorageIn(Quantization quantization) =>
+        ReferenceEquals(quantization, PublishedQuantization) ? Storage : null;
+
+    /// <summary>Bytes of a cached element where the KV-cache type is not chosen but the weights' may be.</summary>
+    internal int KvElementBytesWith(Quantization weights) =>
+        ReferenceEquals(weights, PublishedQuantization) ? KvElementBytes : weights.UnquantizedBits / 8;
 
     /// <summary>Work of attention by layer; grouped once, because every prediction of time asks for it.</summary>
     internal ImmutableArray<AttentionLayerGroup> AttentionGroups { get; }

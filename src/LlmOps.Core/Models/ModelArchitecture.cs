@@ -45,6 +45,14 @@ public sealed record ModelArchitecture
     /// </summary>
     public long MultiTokenPredictionParameters { get; init; }
 
+    /// <summary>
+    /// One of those layers where all are alike, with a projection of two residual streams into one beside it; null where
+    /// only their number of parameters is known.
+    /// </summary>
+    public LayerSpec? PredictionLayer { get; init; }
+
+    public int PredictionLayerCount { get; init; }
+
     public long TokenEmbeddingParameters => (long)VocabularySize * (EmbeddingSize == 0 ? HiddenSize : EmbeddingSize);
 
     /// <summary>Learned positions, and the projections between embedding and residual stream (OPT-350M).</summary>

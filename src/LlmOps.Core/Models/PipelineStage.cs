@@ -31,6 +31,15 @@ public sealed class PipelineStage
         }
 
         Layers = layers;
+        if (model.Storage is { } storage)
+        {
+            PublishedBytes = storage.Layers(firstLayer, layerCount) + new ShardedBytes(
+                Split: index == 0 ? storage.Vision : 0,
+                Copied: HasHead ? storage.OuterNorm : 0);
+            PublishedEmbeddingBytes = (index == 0 ? storage.TokenEmbedding + storage.OtherEmbedding : 0)
+                + (HasHead ? (architecture.HasTiedHead && stageCount > 1 ? storage.TokenEmbedding : storage.Head) : 0);
+        }
+
         for (int i = firstLayer; i < firstLayer + layerCount; i++)
         {
             LayerSpec layer = architecture.Layers[i];
@@ -55,6 +64,12 @@ public sealed class PipelineStage
 
     /// <summary>Embedding and head matrices on this stage, which tensor parallelism divides by the vocabulary.</summary>
     public long EmbeddingParameters { get; }
+
+    /// <summary>The same as <see cref="Layers"/> in bytes of the published checkpoint, where that is quantized.</summary>
+    internal ShardedBytes PublishedBytes { get; }
+
+    /// <summary>The same as <see cref="EmbeddingParameters"/> in bytes of the published checkpoint.</summary>
+    internal long PublishedEmbeddingBytes { get; }
 
     public ImmutableArray<KvLayerGroup> KvGroups { get; }
 

@@ -60,7 +60,7 @@ internal static class ModelWork
     }
 
     public static double CacheElementBytes(in Workload w) =>
-        w.KvCacheDataType.Bytes(w.EffectiveQuantization.Name == "FP32" ? 4 : 2);
+        w.KvCacheDataType.Bytes(w.Model.KvElementBytesWith(w.EffectiveQuantization));
 
     /// <summary>Operations of attention for the tokens at positions first to last of one sequence.</summary>
     private static double AttentionOperations(LlmModel model, long first, long last)

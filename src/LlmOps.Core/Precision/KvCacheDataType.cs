@@ -3,7 +3,10 @@ namespace LlmOps.Core.Precision;
 /// <summary>The type in which keys and values are cached.</summary>
 public enum KvCacheDataType
 {
-    /// <summary>The model's own type; 16 bits where the model is quantized.</summary>
+    /// <summary>
+    /// The model's own type: 16 bits where only its weights are quantized, and what the checkpoint was calibrated for
+    /// (<c>kv_cache_scheme</c>, <c>kv_cache_quant_algo</c>) where it says so, as vLLM reads <c>auto</c>.
+    /// </summary>
     Auto,
     FP32,
     FP16,

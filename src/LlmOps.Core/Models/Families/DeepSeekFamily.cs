@@ -38,6 +38,8 @@ internal static class DeepSeekFamily
             i => i >= firstRouted && i % step == 0 ? experts : dense) with
         {
             MultiTokenPredictionParameters = fields.Count("num_nextn_predict_layers") * predictionLayer,
+            PredictionLayer = new LayerSpec(attention, experts, 5 * hidden),
+            PredictionLayerCount = fields.Count("num_nextn_predict_layers"),
         };
     }
 

@@ -165,6 +165,13 @@ internal static class HybridFamily
             Kind = "Gated delta net",
             // Queries, keys, values and the output gate, two scalars a value head, and the output.
             MatrixParameters = (hidden * ((2 * keys) + (2 * values) + (2L * valueHeads))) + (values * hidden),
+            Projections =
+            [
+                new("in_proj_qkvz", (2 * keys) + (2 * values), hidden),
+                new("in_proj_ba", 2L * valueHeads, hidden),
+                new("out_proj", hidden, values),
+            ],
+
             // The convolution over queries, keys and values, a decay and a step a head, and the norm of a head.
             VectorParameters = (((2 * keys) + values) * kernel) + (2L * valueHeads) + valueDimension,
             StateBytes = ((long)valueHeads * keyDimension * valueDimension * sizeof(float))
@@ -216,6 +223,13 @@ internal static class HybridFamily
             HeadCount = 1,
             Kind = "Mamba",
             MatrixParameters = (hidden * 2 * inner) + (inner * (rank + (2 * state))) + (rank * inner) + (inner * hidden),
+            Projections =
+            [
+                new("in_proj", 2 * inner, hidden),
+                new("x_proj", rank + (2 * state), inner),
+                new("dt_proj", inner, rank),
+                new("out_proj", hidden, inner),
+            ],
             VectorParameters = (inner * kernel) + (convolutionBias ? inner : 0) + inner + (inner * state) + inner
                 + (bias ? (2 * inner) + hidden : 0),
             StateBytes = (inner * state * sizeof(float)) + (inner * (kernel - 1) * 2),
@@ -235,6 +249,7 @@ internal static class HybridFamily
             HeadCount = heads,
             Kind = "Mamba-2",
             MatrixParameters = (hidden * projected) + (inner * hidden),
+            Projections = [new("in_proj", projected, hidden), new("out_proj", hidden, inner)],
             VectorParameters = (convolved * kernel) + (convolutionBias ? convolved : 0) + (3L * heads) + inner
                 + (bias ? projected + hidden : 0),
             StateBytes = (inner * state * stateElementBytes) + (convolved * (kernel - 1) * 2),

@@ -175,6 +175,12 @@ internal static class MixtureFamily
             Kind = "Lightning attention",
             // Queries, keys and values together, the output gate and the output.
             MatrixParameters = hidden * (3 + 1 + 1) * width,
+            Projections =
+            [
+                new("qkv_proj", 3 * width, hidden),
+                new("output_gate", width, hidden),
+                new("out_proj", hidden, width),
+            ],
             VectorParameters = width,
             StateBytes = (long)softmax.HeadCount * softmax.HeadDimension * softmax.HeadDimension * sizeof(float),
             InnerElements = 5 * width,
