@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
+using LlmOps.Core.Models.Files;
 using LlmOps.Core.Models.Quantized;
 using LlmOps.Core.Precision;
 
@@ -80,8 +81,17 @@ public sealed class LlmModel
 
     public ModelArchitecture Architecture { get; }
 
-    /// <summary>Parameters by component.</summary>
-    public ParameterBreakdown Parameters { get; }
+    /// <summary>Parameters by component: those that the files hold where their headers were read, else the architecture's.</summary>
+    public ParameterBreakdown Parameters { get; private set; }
+
+    /// <summary>The tensors that the files hold, as their headers say; null where no header was read.</summary>
+    public TensorInventory? Tensors { get; private set; }
+
+    /// <summary>Bytes of the weight files, headers included; null where there are none.</summary>
+    public long? FileBytes { get; private set; }
+
+    /// <summary>What a user of these figures should know: disagreements between files, and what was not counted and why.</summary>
+    public IReadOnlyList<string> Notes { get; private set; } = [];
 
     /// <summary>What a token adds to the KV cache, by layer.</summary>
     public KvCacheGeometry KvCache { get; }
@@ -185,6 +195,22 @@ public sealed class LlmModel
     /// <summary>Bytes of a cached element where the KV-cache type is not chosen but the weights' may be.</summary>
     internal int KvElementBytesWith(Quantization weights) =>
         ReferenceEquals(weights, PublishedQuantization) ? KvElementBytes : weights.UnquantizedBits / 8;
+
+    /// <summary>The same model with what its weight files say.</summary>
+    /// <param name="parameters">Counts that win over the architecture's; null where there are none.</param>
+    /// <param name="tensors">The files' tensors; null where no header was read.</param>
+    /// <param name="fileBytes">Bytes of the files; null where there are none.</param>
+    /// <param name="notes">Added to those that are there.</param>
+    internal LlmModel WithFiles(
+        ParameterBreakdown? parameters, TensorInventory? tensors, long? fileBytes, IEnumerable<string> notes)
+    {
+        LlmModel copy = (LlmModel)MemberwiseClone();
+        copy.Parameters = parameters ?? Parameters;
+        copy.Tensors = tensors ?? Tensors;
+        copy.FileBytes = fileBytes ?? FileBytes;
+        copy.Notes = [.. Notes, .. notes];
+        return copy;
+    }
 
     /// <summary>Work of attention by layer; grouped once, because every prediction of time asks for it.</summary>
     internal ImmutableArray<AttentionLayerGroup> AttentionGroups { get; }

@@ -3,11 +3,11 @@ namespace LlmOps.Core.Models;
 /// <summary>Finds the model that a text stands for, wherever one may be named.</summary>
 public static class ModelSource
 {
-    /// <summary>Whether the text leads to a file, or to a folder with a configuration in it.</summary>
+    /// <summary>Whether the text leads to a file, or to a folder with a model's files in it.</summary>
     public static bool IsFile(string text) => File.Exists(text) || ModelFile.IsModelFolder(text);
 
     /// <summary>
-    /// A name of the catalogue, a repository id, or the path of a configuration or of its folder. A name of the catalogue
+    /// A name of the catalogue, a repository id, or the path of a model's file or folder. A name of the catalogue
     /// wins over a file of the same name; <c>./name</c> is always a file.
     /// </summary>
     /// <param name="text">What the user wrote.</param>
@@ -35,6 +35,8 @@ public static class ModelSource
         IsRootedAnywhere(text)
         || text.Contains('\\', StringComparison.Ordinal)
         || text.EndsWith(".json", StringComparison.OrdinalIgnoreCase)
+        || text.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase)
+        || text.EndsWith(".safetensors", StringComparison.OrdinalIgnoreCase)
         || Directory.Exists(text);
 
     /// <summary>Starts at a root, here, at home, or on a drive of the shell.</summary>

@@ -3,6 +3,11 @@ namespace LlmOps.Core.Models;
 /// <summary>Exact parameter counts by component.</summary>
 public sealed record ParameterBreakdown
 {
+    /// <summary>For counts that come from the tensors themselves.</summary>
+    internal ParameterBreakdown()
+    {
+    }
+
     internal ParameterBreakdown(ModelArchitecture architecture)
     {
         long hidden = architecture.HiddenSize;
@@ -37,34 +42,37 @@ public sealed record ParameterBreakdown
     }
 
     /// <summary>Token and learned position embeddings.</summary>
-    public long Embedding { get; }
+    public long Embedding { get; internal init; }
 
-    public long Attention { get; }
+    public long Attention { get; internal init; }
 
     /// <summary>State-space and linear-attention layers.</summary>
-    public long StateSpace { get; }
+    public long StateSpace { get; internal init; }
 
-    public long DenseMlp { get; }
+    public long DenseMlp { get; internal init; }
 
-    public long RoutedExperts { get; }
+    public long RoutedExperts { get; internal init; }
 
-    public long SharedExperts { get; }
+    public long SharedExperts { get; internal init; }
 
-    public long Router { get; }
+    public long Router { get; internal init; }
 
-    public long Norm { get; }
+    public long Norm { get; internal init; }
 
     /// <summary>The output head; 0 where it is tied to the embeddings.</summary>
-    public long Head { get; }
+    public long Head { get; internal init; }
 
     /// <summary>Vision tower and projector.</summary>
-    public long Vision { get; }
+    public long Vision { get; internal init; }
+
+    /// <summary>Tensors of a file whose names do not say what they are for; 0 where the count follows from the architecture.</summary>
+    public long Other { get; internal init; }
 
     /// <summary>Multi-token-prediction layers; not part of <see cref="Total"/>.</summary>
-    public long MultiTokenPrediction { get; }
+    public long MultiTokenPrediction { get; internal init; }
 
-    public long Total { get; }
+    public long Total { get; internal init; }
 
     /// <summary>What one token passes through: all but the routed experts that are not picked for it.</summary>
-    public long Active { get; }
+    public long Active { get; internal init; }
 }

@@ -6,7 +6,7 @@ using LlmOps.Errors;
 
 namespace LlmOps.Commands;
 
-/// <summary>Gets the architecture of models, from the catalogue or from configuration files.</summary>
+/// <summary>Gets the architecture of models, from the catalogue or from model files.</summary>
 [Cmdlet(VerbsCommon.Get, "LlmModel", DefaultParameterSetName = NameSet)]
 [OutputType(typeof(LlmModel))]
 public sealed class GetLlmModelCommand : LlmOpsCmdlet
@@ -14,6 +14,8 @@ public sealed class GetLlmModelCommand : LlmOpsCmdlet
     private const string NameSet = "Name";
     private const string PathSet = "Path";
     private const string LiteralPathSet = "LiteralPath";
+
+    private readonly HashSet<string> _splitModels = new(StringComparer.Ordinal);
 
     [Parameter(Position = 0, ParameterSetName = NameSet, ValueFromPipeline = true)]
     [SupportsWildcards]
@@ -55,8 +57,25 @@ public sealed class GetLlmModelCommand : LlmOpsCmdlet
         foreach (string file in files)
         {
             StopToken.ThrowIfCancellationRequested();
-            Try(() => WriteObject(ModelFile.Read(file)));
+
+            // All parts of a split model stand for it; of a folder's files it comes out once.
+            string first = ModelFile.FirstPart(file);
+            bool isKnownPart = first != file && _splitModels.Contains(first);
+            if (!isKnownPart && Try(() => Write(ModelFile.Read(file, StopToken))))
+            {
+                _splitModels.Add(first);
+            }
         }
+    }
+
+    private void Write(LlmModel model)
+    {
+        foreach (string note in model.Notes)
+        {
+            WriteWarning($"{model.Name}: {note}");
+        }
+
+        WriteObject(model);
     }
 
     private Collection<string> Expand(string path)
