@@ -14,6 +14,15 @@ public enum ErrorKind
 
     /// <summary>The request is well-formed, but this engine, model or GPU cannot do it.</summary>
     NotSupported,
+
+    /// <summary>Somebody who is asked does not permit it.</summary>
+    AccessDenied,
+
+    /// <summary>Somebody who is asked cannot be reached, or does not serve now.</summary>
+    Unavailable,
+
+    /// <summary>Somebody who is asked does not answer in time.</summary>
+    Timeout,
 }
 
 /// <summary>

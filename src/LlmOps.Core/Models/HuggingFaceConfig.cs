@@ -18,8 +18,9 @@ public static class HuggingFaceConfig
     /// <param name="utf8Json">The file's content.</param>
     /// <param name="origin">What errors call the file: its path.</param>
     /// <param name="name">The model's name; null takes it from the configuration, or from <paramref name="origin"/>.</param>
+    /// <param name="repository">The repository that the file is from; null for a file of the user's own.</param>
     /// <exception cref="LlmOpsException">The content is no configuration, or one that cannot be.</exception>
-    public static LlmModel Read(ReadOnlyMemory<byte> utf8Json, string origin, string? name = null)
+    public static LlmModel Read(ReadOnlyMemory<byte> utf8Json, string origin, string? name = null, string? repository = null)
     {
         if (utf8Json.Length > MaximumBytes)
         {
@@ -40,7 +41,7 @@ public static class HuggingFaceConfig
         try
         {
             using JsonDocument document = JsonDocument.Parse(utf8Json, s_options);
-            return Read(document.RootElement, origin, name, origin);
+            return Read(document.RootElement, origin, name, origin, repository);
         }
         catch (JsonException e)
         {

@@ -16,6 +16,9 @@ internal static class ErrorRecords
             ErrorKind.NotFound => ErrorCategory.ObjectNotFound,
             ErrorKind.InvalidData => ErrorCategory.InvalidData,
             ErrorKind.NotSupported => ErrorCategory.NotImplemented,
+            ErrorKind.AccessDenied => ErrorCategory.PermissionDenied,
+            ErrorKind.Unavailable => ErrorCategory.ResourceUnavailable,
+            ErrorKind.Timeout => ErrorCategory.OperationTimeout,
             _ => ErrorCategory.NotSpecified,
         },
         exception.Target);
