@@ -74,7 +74,7 @@ public sealed class CmdletContracts
     public void Parameters_are_singular_words_in_Pascal_case(string className)
     {
         // Names that end in s without being plurals.
-        string[] singular = ["PrefillBetaSeconds", "DecodeBetaSeconds", "PrecisionBytes", "MaxSequences", "MaxBatchedTokens"];
+        string[] singular = ["PrefillBetaSeconds", "DecodeBetaSeconds", "PrecisionBytes", "MaxSequences", "MaxBatchedTokens", "TimeoutSeconds"];
 
         Assert.All(Parameters(className), parameter =>
         {
@@ -127,7 +127,7 @@ public sealed class CmdletContracts
     {
         IEnumerable<string> libraries = Directory.EnumerateFiles(RepositoryFiles.Path("bin"), "*.dll").Select(Path.GetFileName)!;
 
-        Assert.Equal(["LlmOps.Core.dll", "LlmOps.dll"], libraries.Order(StringComparer.Ordinal));
+        Assert.Equal(["LlmOps.Core.dll", "LlmOps.Operations.dll", "LlmOps.dll"], libraries.Order(StringComparer.Ordinal));
     }
 
     private static Type Cmdlet(string className) => s_cmdlets.Single(type => type.Name == className);

@@ -76,6 +76,7 @@ Describe 'The module' {
     It 'brings no copy of what PowerShell brings' {
         Test-Path "$root/bin/LlmOps.dll" | Should -BeTrue
         Test-Path "$root/bin/LlmOps.Core.dll" | Should -BeTrue
+        Test-Path "$root/bin/LlmOps.Operations.dll" | Should -BeTrue
         foreach ($name in 'System.Management.Automation.dll', 'Newtonsoft.Json.dll', 'PowerShellStandard.Library.dll') {
             Join-Path $root bin $name | Should -Not -Exist
         }

@@ -1,12 +1,14 @@
 using System.Collections.ObjectModel;
 using System.Management.Automation;
+using System.Security;
+using LlmOps.Binding;
 using LlmOps.Completion;
 using LlmOps.Core.Models;
 using LlmOps.Errors;
 
 namespace LlmOps.Commands;
 
-/// <summary>Gets the architecture of models, from the catalogue or from model files.</summary>
+/// <summary>Gets the architecture of models, from the catalogue, from model files or from a hub.</summary>
 [Cmdlet(VerbsCommon.Get, "LlmModel", DefaultParameterSetName = NameSet)]
 [OutputType(typeof(LlmModel))]
 public sealed class GetLlmModelCommand : LlmOpsCmdlet
@@ -14,6 +16,10 @@ public sealed class GetLlmModelCommand : LlmOpsCmdlet
     private const string NameSet = "Name";
     private const string PathSet = "Path";
     private const string LiteralPathSet = "LiteralPath";
+    private const string RepositorySet = "Repository";
+    private const string ModelSet = "Model";
+
+    private HubReader? _hub;
 
     private readonly HashSet<string> _splitModels = new(StringComparer.Ordinal);
 
@@ -32,6 +38,39 @@ public sealed class GetLlmModelCommand : LlmOpsCmdlet
     [ValidateNotNullOrEmpty]
     public string[] LiteralPath { get; set; } = [];
 
+    /// <summary>Without it, a model would bind by its property Repository and be fetched, though it is there already.</summary>
+    [Parameter(Mandatory = true, ParameterSetName = ModelSet, ValueFromPipeline = true)]
+    public LlmModel? Model { get; set; }
+
+    [Parameter(Mandatory = true, ParameterSetName = RepositorySet, ValueFromPipelineByPropertyName = true)]
+    [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(RepositoryCompleter))]
+    public string[] Repository { get; set; } = [];
+
+    [Parameter(ParameterSetName = RepositorySet, ValueFromPipelineByPropertyName = true)]
+    [ValidateNotNullOrEmpty]
+    public string Revision { get; set; } = "main";
+
+    [Parameter(ParameterSetName = RepositorySet)]
+    [ValidateNotNullOrEmpty]
+    [SupportsWildcards]
+    public string? File { get; set; }
+
+    [Parameter(ParameterSetName = RepositorySet)]
+    [ValidateNotNullOrEmpty]
+    public string? Endpoint { get; set; }
+
+    [Parameter(ParameterSetName = RepositorySet)]
+    [Secret]
+    public SecureString? Token { get; set; }
+
+    [Parameter(ParameterSetName = RepositorySet)]
+    public SwitchParameter Offline { get; set; }
+
+    [Parameter(ParameterSetName = RepositorySet)]
+    [Converted(typeof(double?), IsSingle = true)]
+    public double? TimeoutSeconds { get; set; }
+
     protected override void ProcessRecord()
     {
         switch (ParameterSetName)
@@ -46,11 +85,30 @@ public sealed class GetLlmModelCommand : LlmOpsCmdlet
             case LiteralPathSet:
                 ReadEach(ResolveEach(LiteralPath, ResolveLiteralPath));
                 break;
+            case ModelSet:
+                WriteObject(Model);
+                break;
+            case RepositorySet:
+                foreach (string repository in Repository)
+                {
+                    Try(() => Write(Hub.Read(repository, Revision, File)));
+                }
+
+                break;
             default:
                 WriteMatches(Name, ModelCatalog.All, ModelCatalog.Find, name => [ModelCatalog.Get(name)]);
                 break;
         }
     }
+
+    public override void Dispose()
+    {
+        _hub?.Dispose();
+        base.Dispose();
+    }
+
+    /// <summary>Made with the first record, so that a setting that cannot be used is an error like others.</summary>
+    private HubReader Hub => _hub ??= new HubReader(this, Endpoint, Token, Offline, TimeoutSeconds, StopToken);
 
     private void ReadEach(IEnumerable<string> files)
     {

@@ -15,7 +15,7 @@ public abstract class LlmOpsCmdlet : PSCmdlet, IDisposable
 
     protected override void StopProcessing() => _stop.Cancel();
 
-    public void Dispose()
+    public virtual void Dispose()
     {
         _stop.Dispose();
         GC.SuppressFinalize(this);

@@ -52,6 +52,15 @@ public sealed class ModelNameCompleter : CatalogCompleter
     }
 }
 
+/// <summary>Repositories of catalogue models, which are those that users most often mean.</summary>
+public sealed class RepositoryCompleter : CatalogCompleter
+{
+    protected override IEnumerable<(string Name, string Tip)> Candidates(string typed) =>
+        from model in ModelCatalog.All
+        where model.Repository is not null
+        select (model.Repository, model.Name);
+}
+
 public sealed class GpuNameCompleter : CatalogCompleter
 {
     protected override IEnumerable<(string Name, string Tip)> Candidates(string typed) =>
