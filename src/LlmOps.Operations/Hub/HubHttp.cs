@@ -301,7 +301,7 @@ internal sealed class HubHttp : IDisposable
     private bool IsEndpoint(Uri uri) => Uri.Compare(
         uri, _options.Endpoint, UriComponents.SchemeAndServer, UriFormat.Unescaped, StringComparison.OrdinalIgnoreCase) == 0;
 
-    private Uri Redirected(Uri from, Uri? location, HubSubject subject)
+    internal Uri Redirected(Uri from, Uri? location, HubSubject subject)
     {
         if (location is null || !Uri.TryCreate(from, location, out Uri? to) || to.Scheme is not ("https" or "http")
             || to.UserInfo.Length > 0)
