@@ -65,19 +65,19 @@ public sealed class LlmModel
     }
 
     /// <summary>As published, without the organisation: <c>Llama-3.1-8B</c>.</summary>
-    public string Name { get; }
+    public string Name { get; private set; }
 
     /// <summary>The architecture's family, as configurations name it (<c>llama</c>, <c>qwen3_moe</c>).</summary>
     public string Family { get; }
 
     /// <summary>The repository that the weights are published in; null for a file.</summary>
-    public string? Repository { get; internal init; }
+    public string? Repository { get; internal set; }
 
     /// <summary>Other repositories of the same architecture.</summary>
     public IReadOnlyList<string> Aliases { get; internal init; } = [];
 
     /// <summary>Where the architecture was read.</summary>
-    public string Source { get; }
+    public string Source { get; private set; }
 
     public ModelArchitecture Architecture { get; }
 
@@ -195,6 +195,16 @@ public sealed class LlmModel
     /// <summary>Bytes of a cached element where the KV-cache type is not chosen but the weights' may be.</summary>
     internal int KvElementBytesWith(Quantization weights) =>
         ReferenceEquals(weights, PublishedQuantization) ? KvElementBytes : weights.UnquantizedBits / 8;
+
+    /// <summary>The same model under the name of the repository that its files were read from.</summary>
+    internal LlmModel Of(string repository, string source)
+    {
+        LlmModel copy = (LlmModel)MemberwiseClone();
+        copy.Name = repository[(repository.LastIndexOf('/') + 1)..];
+        copy.Repository = repository;
+        copy.Source = source;
+        return copy;
+    }
 
     /// <summary>The same model with what its weight files say.</summary>
     /// <param name="parameters">Counts that win over the architecture's; null where there are none.</param>

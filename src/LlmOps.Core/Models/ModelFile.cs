@@ -38,7 +38,10 @@ public static class ModelFile
     /// <exception cref="LlmOpsException">There is nothing there that can be read as a model.</exception>
     public static LlmModel Read(IModelFileSet files, string? name = null, CancellationToken stop = default) =>
         Guarded(name ?? files.Origin, files.Origin, () =>
-            name is null ? ModelFolder.ReadAll(files, stop) : ModelFolder.ReadFile(files, name, stop));
+        {
+            LlmModel model = name is null ? ModelFolder.ReadAll(files, stop) : ModelFolder.ReadFile(files, name, stop);
+            return files.Repository is { } repository ? model.Of(repository, files.Origin) : model;
+        });
 
     /// <summary>
     /// The first part of the split model that a file is part of; the file itself where it is none. All parts stand for the

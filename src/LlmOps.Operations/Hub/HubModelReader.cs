@@ -1,5 +1,6 @@
 using LlmOps.Core;
 using LlmOps.Core.Models;
+using LlmOps.Core.Models.Files;
 
 namespace LlmOps.Operations.Hub;
 
@@ -7,24 +8,35 @@ namespace LlmOps.Operations.Hub;
 internal static class HubModelReader
 {
     /// <exception cref="LlmOpsException">The files hold no model that can be read.</exception>
-    public static async Task<LlmModel> ReadAsync(HubSnapshot snapshot, CancellationToken cancel)
+    public static LlmModel Read(HubSnapshot snapshot, CancellationToken cancel) =>
+        ModelFile.Read(new HubFileSet(snapshot), name: null, cancel);
+
+    /// <summary>The fetched files, of weights as much as was fetched.</summary>
+    private sealed class HubFileSet(HubSnapshot snapshot) : IModelFileSet
     {
-        HubFile config = snapshot.Find(ModelHub.ConfigName) ?? throw new LlmOpsException(
-            HubErrors.ModelMissing, ErrorKind.NotSupported,
-            $"'{snapshot.Repository}' has no config.json, and GGUF headers cannot be read yet.", snapshot.Repository.ToString());
-        byte[] content;
-        try
+        public string Origin => snapshot.Origin;
+
+        public string? Repository => snapshot.Repository.ToString();
+
+        public IReadOnlyCollection<string> Names { get; } = [.. snapshot.Files.Select(file => file.Path)];
+
+        public string OriginOf(string name) => $"{Origin}/{name}";
+
+        public long Length(string name) => File(name).Length;
+
+        public Stream Open(string name)
         {
-            await using Stream stream = config.Open();
-            using MemoryStream buffer = new();
-            await stream.CopyToAsync(buffer, cancel).ConfigureAwait(false);
-            content = buffer.ToArray();
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw HubErrors.Cache(config.LocalPath, e);
+            HubFile file = File(name);
+            try
+            {
+                return file.Open();
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                throw HubErrors.Cache(file.LocalPath, e);
+            }
         }
 
-        return HuggingFaceConfig.Read(content, snapshot.Origin, snapshot.Repository.Name, snapshot.Repository.ToString());
+        private HubFile File(string name) => snapshot.Find(name) ?? throw new FileNotFoundException(null, OriginOf(name));
     }
 }

@@ -40,7 +40,7 @@ public sealed class ModelHub(HubOptions options) : IDisposable
         CancellationToken cancel = default)
     {
         HubSnapshot snapshot = await GetSnapshotAsync(repository, revision, file, progress, cancel).ConfigureAwait(false);
-        return await HubModelReader.ReadAsync(snapshot, cancel).ConfigureAwait(false);
+        return HubModelReader.Read(snapshot, cancel);
     }
 
     /// <param name="repository"><c>organisation/name</c>.</param>

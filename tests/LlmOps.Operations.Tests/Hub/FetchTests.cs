@@ -32,12 +32,15 @@ public sealed class FetchTests
     [Fact]
     public async Task The_model_is_named_after_the_repository_and_says_which_commit_it_is_from()
     {
-        await using TestHub hub = TestHub.WithShards();
+        await using TestHub hub = TestHub.WithConfig();
+        hub.Files["model.safetensors"] = Weights.TinyLlama();
         using ModelHub client = new(hub.Options());
 
         LlmModel model = await client.GetModelAsync(TestHub.Repository);
 
         Assert.Equal("Some-Model-7B", model.Name);
+        Assert.Equal(21, model.Tensors!.Tensors.Length);
+        Assert.Empty(model.Notes);
         Assert.Equal(TestHub.Repository, model.Repository);
         Assert.Equal($"{hub.Server.Address}/{TestHub.Repository}@{TestHub.Commit}", model.Source);
         Assert.Equal((2 * 1000 * 64) + (2 * ((2 * 64 * 64) + (2 * 64 * 32) + (3 * 64 * 128) + (2 * 64))) + 64, model.ParameterCount);

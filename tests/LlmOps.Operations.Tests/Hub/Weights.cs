@@ -8,6 +8,39 @@ internal static class Weights
     public static byte[] Safetensors(int headerLength, int dataLength) =>
         [.. BitConverter.GetBytes((long)headerLength), .. Encoding.ASCII.GetBytes("{}".PadRight(headerLength)), .. new byte[dataLength]];
 
+    /// <summary>All tensors of the Llama that <see cref="TestHub.Config"/> describes, in BF16.</summary>
+    public static byte[] TinyLlama()
+    {
+        List<(string Name, int[] Shape)> tensors =
+            [("model.embed_tokens.weight", [1000, 64]), ("model.norm.weight", [64]), ("lm_head.weight", [1000, 64])];
+        for (int layer = 0; layer < 2; layer++)
+        {
+            string at = $"model.layers.{layer}.";
+            tensors.AddRange(
+            [
+                (at + "self_attn.q_proj.weight", [64, 64]), (at + "self_attn.k_proj.weight", [32, 64]),
+                (at + "self_attn.v_proj.weight", [32, 64]), (at + "self_attn.o_proj.weight", [64, 64]),
+                (at + "mlp.gate_proj.weight", [128, 64]), (at + "mlp.up_proj.weight", [128, 64]),
+                (at + "mlp.down_proj.weight", [64, 128]), (at + "input_layernorm.weight", [64]),
+                (at + "post_attention_layernorm.weight", [64]),
+            ]);
+        }
+
+        List<string> entries = [];
+        int offset = 0;
+        foreach ((string name, int[] shape) in tensors)
+        {
+            int end = offset + (2 * shape.Aggregate(1, (product, size) => product * size));
+            entries.Add($$"""
+                "{{name}}":{"dtype":"BF16","shape":[{{string.Join(',', shape)}}],"data_offsets":[{{offset}},{{end}}]}
+                """);
+            offset = end;
+        }
+
+        byte[] header = Encoding.UTF8.GetBytes($"{{{string.Join(',', entries)}}}");
+        return [.. BitConverter.GetBytes((long)header.Length), .. header, .. new byte[offset]];
+    }
+
     /// <summary>A header with each type of value, a vocabulary and two tensors; its length, and the file.</summary>
     public static (int HeaderLength, byte[] File) Gguf(int vocabulary, int dataLength)
     {

@@ -9,6 +9,9 @@ public interface IModelFileSet
     /// <summary>What messages call the place.</summary>
     string Origin { get; }
 
+    /// <summary>The repository that the files are of (<c>org/name</c>); null where they are of none.</summary>
+    string? Repository => null;
+
     /// <summary>Names of all files, in any order, relative to <see cref="Origin"/>.</summary>
     IReadOnlyCollection<string> Names { get; }
 
