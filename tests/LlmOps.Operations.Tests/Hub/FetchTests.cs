@@ -288,6 +288,32 @@ public sealed class FetchTests
     }
 
     [Fact]
+    public void Whatever_a_header_holds_measuring_it_ends_or_refuses()
+    {
+        Random random = new(20);
+        byte[] header = Weights.Gguf(50, 0).File;
+        for (int i = 0; i < 50_000; i++)
+        {
+            byte[] mutant = [.. header];
+            for (int changes = random.Next(1, 5); changes > 0; changes--)
+            {
+                mutant[random.Next(mutant.Length)] = (byte)random.Next(256);
+            }
+
+            try
+            {
+                long length = HeaderMeasure.Gguf(mutant);
+                Assert.InRange(length, 1, HeaderMeasure.LongestGguf);
+                Assert.InRange(HeaderMeasure.Safetensors(mutant.AsSpan(random.Next(100))), 1, HeaderMeasure.LongestSafetensors + 8);
+            }
+            catch (InvalidDataException)
+            {
+                // The only way to refuse.
+            }
+        }
+    }
+
+    [Fact]
     public async Task An_answer_longer_than_its_kind_can_be_is_not_read_to_its_end()
     {
         await using TestHub hub = TestHub.WithConfig();
