@@ -27,6 +27,9 @@ internal sealed record GgufArchitecture(string Family)
     /// <summary>The head is the embedding matrix in every published model, whatever the file holds.</summary>
     public bool IsAlwaysTied { get; init; }
 
+    /// <summary>What is assumed of a file without tensors, where some published models are tied and some not.</summary>
+    public bool IsTiedByDefault { get; init; }
+
     public bool HasHeadBias { get; init; }
 
     public bool HasLearnedPositions { get; init; }
@@ -98,7 +101,7 @@ internal static class GgufArchitectures
         ["gptneox"] = s_plain with { Family = "gpt_neox" },
         ["bloom"] = s_plain with { Family = "bloom", IsAlwaysTied = true, OuterNormVectors = 4 },
         ["starcoder"] = s_plain with { Family = "gpt_bigcode", IsAlwaysTied = true, HasLearnedPositions = true },
-        ["starcoder2"] = s_plain with { Family = "starcoder2" },
+        ["starcoder2"] = s_plain with { Family = "starcoder2", IsTiedByDefault = true },
         ["mpt"] = new("mpt") { IsGated = false, IsAlwaysTied = true },
 
         // 7B has one norm a layer, the larger ones two; see GgufLayers.

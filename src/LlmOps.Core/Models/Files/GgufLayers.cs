@@ -57,7 +57,8 @@ internal sealed class GgufLayers
             VocabularySize = vocabulary,
             ContextLength = context,
             Layers = ModelFamilies.Layers(_layers, i => new LayerSpec(Attention(i), FeedForward(i), LayerNorms(i))),
-            HasTiedHead = _traits.IsAlwaysTied || (!_tensors.IsEmpty && _tensors.Find("output.weight") is null),
+            HasTiedHead = _traits.IsAlwaysTied
+                || (_tensors.IsEmpty ? _traits.IsTiedByDefault : _tensors.Find("output.weight") is null),
             HasHeadBias = _tensors.IsEmpty ? _traits.HasHeadBias : _tensors.Find("output.bias") is not null,
             LearnedPositionCount = _tensors.IsEmpty
                 ? (_traits.HasLearnedPositions ? context : 0)

@@ -88,7 +88,9 @@ internal static partial class GgufModel
         };
         if (inventory is null)
         {
-            notes.Add("The file holds no tensors (a vocabulary only); the counts follow from its metadata.");
+            string head = traits.IsAlwaysTied ? ""
+                : $", assuming {(architecture.HasTiedHead ? "that the head is the embedding matrix" : "a head of its own")}";
+            notes.Add($"The file holds no tensors (a vocabulary only); the counts follow from its metadata{head}.");
             return model.WithFiles(null, null, bytes, notes);
         }
 

@@ -1,0 +1,64 @@
+using LlmOps.Core.Models.Files;
+
+namespace LlmOps.Core.Tests.Models.Files;
+
+/// <summary>Files of which only the first bytes are at hand, as a cache of headers keeps them.</summary>
+internal sealed class MemoryFileSet : IModelFileSet
+{
+    private readonly Dictionary<string, (byte[] Start, long Length)> _files = new(StringComparer.Ordinal);
+
+    public string Origin => "memory";
+
+    public IReadOnlyCollection<string> Names => _files.Keys;
+
+    public MemoryFileSet Add(string name, byte[] start, long? length = null)
+    {
+        _files[name] = (start, length ?? start.Length);
+        return this;
+    }
+
+    public string OriginOf(string name) => $"memory/{name}";
+
+    public long Length(string name) => _files[name].Length;
+
+    public Stream Open(string name) => new HeaderOnlyStream(_files[name].Start, throwPastEnd: _files[name].Length > _files[name].Start.Length);
+}
+
+/// <summary>A stream that cannot seek and, where told so, fails when one byte past the header is asked for.</summary>
+internal sealed class HeaderOnlyStream(byte[] header, bool throwPastEnd) : Stream
+{
+    private int _position;
+
+    public override bool CanRead => true;
+
+    public override bool CanSeek => false;
+
+    public override bool CanWrite => false;
+
+    public override long Length => throw new NotSupportedException();
+
+    public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
+
+    public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
+
+    public override int Read(Span<byte> buffer)
+    {
+        if (throwPastEnd && _position + buffer.Length > header.Length)
+        {
+            throw new InvalidOperationException($"Asked for byte {_position + buffer.Length} of a header of {header.Length}.");
+        }
+
+        int read = Math.Min(buffer.Length, header.Length - _position);
+        header.AsSpan(_position, read).CopyTo(buffer);
+        _position += read;
+        return read;
+    }
+
+    public override void Flush() => throw new NotSupportedException();
+
+    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+    public override void SetLength(long value) => throw new NotSupportedException();
+
+    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+}
