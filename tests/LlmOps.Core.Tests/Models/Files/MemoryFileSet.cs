@@ -7,6 +7,9 @@ internal sealed class MemoryFileSet : IModelFileSet
 {
     private readonly Dictionary<string, (byte[] Start, long Length)> _files = new(StringComparer.Ordinal);
 
+    /// <summary>Whether asking for a byte past what is at hand fails; else the stream just ends there.</summary>
+    public bool FailsPastHeader { get; init; } = true;
+
     public string Origin => "memory";
 
     public IReadOnlyCollection<string> Names => _files.Keys;
@@ -21,7 +24,8 @@ internal sealed class MemoryFileSet : IModelFileSet
 
     public long Length(string name) => _files[name].Length;
 
-    public Stream Open(string name) => new HeaderOnlyStream(_files[name].Start, throwPastEnd: _files[name].Length > _files[name].Start.Length);
+    public Stream Open(string name) => new HeaderOnlyStream(
+        _files[name].Start, throwPastEnd: FailsPastHeader && _files[name].Length > _files[name].Start.Length);
 }
 
 /// <summary>A stream that cannot seek and, where told so, fails when one byte past the header is asked for.</summary>
