@@ -188,7 +188,7 @@ Describe 'Get-LlmModel with files that are no model' {
         Save hugelayers (New-ConfigJson @{ num_hidden_layers = 2000000000 })
         Save deep (('[' * 10000) + (']' * 10000))
         [IO.File]::WriteAllBytes("$root/binary.json", [byte[]] (0..255))
-        [IO.File]::WriteAllBytes("$root/gguf.json", [Text.Encoding]::ASCII.GetBytes('GGUF') + [BitConverter]::GetBytes([int] 3) + [BitConverter]::GetBytes([long]::MaxValue))
+        [IO.File]::WriteAllBytes("$root/gguf.json", [Text.Encoding]::ASCII.GetBytes('GGUF') + [BitConverter]::GetBytes([int] 3) + [BitConverter]::GetBytes([long]::MaxValue) + [BitConverter]::GetBytes([long] 0))
         $stream = [IO.File]::Create("$root/large.json")
         $stream.SetLength(64MB)
         $stream.Dispose()
@@ -208,7 +208,7 @@ Describe 'Get-LlmModel with files that are no model' {
         @{ File = 'hugelayers'; Saying = "'num_hidden_layers' is 2000000000" }
         @{ File = 'deep'; Saying = 'not valid JSON' }
         @{ File = 'binary'; Saying = 'not valid JSON' }
-        @{ File = 'gguf'; Saying = 'not valid JSON' }
+        @{ File = 'gguf'; Saying = '9223372036854775807 tensors'; Id = 'ModelFileInvalid'; Category = 'InvalidData' }
         @{ File = 'large'; Saying = 'larger than' }
     ) {
         $path = "$root/$File.json"
@@ -217,7 +217,7 @@ Describe 'Get-LlmModel with files that are no model' {
         $result.Terminating | Should -BeNullOrEmpty
         $result.Errors.Count | Should -Be 1
         $result.Errors[0].FullyQualifiedErrorId | Should -BeExactly "$($Id ?? 'ModelConfigInvalid'),LlmOps.Commands.GetLlmModelCommand"
-        $result.Errors[0].CategoryInfo.Category | Should -Be $($Id ? 'NotImplemented' : 'InvalidData')
+        $result.Errors[0].CategoryInfo.Category | Should -Be $($Category ?? ($Id ? 'NotImplemented' : 'InvalidData'))
         $result.Errors[0].TargetObject | Should -Not -BeNullOrEmpty
         $result.Errors[0].Exception.Message | Should -BeLike "*$Saying*"
         $result.Errors[0].Exception.Message | Should -BeLike "*$File.json*"
@@ -256,6 +256,81 @@ Describe 'Get-LlmModel with files that are no model' {
         [IO.File]::WriteAllText("$root/a[1]/config.json", (New-ConfigJson))
         (Get-LlmModel -LiteralPath "$root/a[1]").Name | Should -BeExactly 'a[1]'
         @(Get-LlmModel -Path "$root/a[1]").Count | Should -Be 0
+    }
+}
+
+Describe 'Get-LlmModel from weight files' {
+    BeforeAll {
+        $root = Join-Path (Get-PSDrive TestDrive).Root weights
+        foreach ($folder in 'a/good', 'b/broken', 'c/gguf', 'd/sharded') { [void] (New-Item -ItemType Directory "$root/$folder" -Force) }
+
+        # A GGUF file without tensors, whose metadata says all.
+        function Save-Gguf([string] $Path, [hashtable] $Numbers, [string] $Architecture = 'llama') {
+            $writer = [IO.BinaryWriter]::new([IO.File]::Create($Path))
+            $text = { param($s) $b = [Text.Encoding]::UTF8.GetBytes($s); $writer.Write([ulong] $b.Length); $writer.Write([byte[]] $b) }
+            $writer.Write([Text.Encoding]::ASCII.GetBytes('GGUF')); $writer.Write([uint] 3); $writer.Write([ulong] 0)
+            $writer.Write([ulong] ($Numbers.Count + 1))
+            & $text 'general.architecture'; $writer.Write([uint] 8); & $text $Architecture
+            foreach ($key in $Numbers.Keys) { & $text $key; $writer.Write([uint] 4); $writer.Write([uint] $Numbers[$key]) }
+            $writer.Dispose()
+        }
+
+        function Save-Safetensors([string] $Path, [string] $Json, [int] $DataLength) {
+            $bytes = [Text.Encoding]::UTF8.GetBytes($Json)
+            [IO.File]::WriteAllBytes($Path, [BitConverter]::GetBytes([long] $bytes.Length) + $bytes + [byte[]]::new($DataLength))
+        }
+
+        $numbers = @{
+            'llama.block_count' = 2; 'llama.context_length' = 512; 'llama.embedding_length' = 64; 'llama.feed_forward_length' = 128
+            'llama.attention.head_count' = 4; 'llama.attention.head_count_kv' = 2; 'llama.vocab_size' = 2000
+        }
+        Set-Content "$root/a/good/config.json" (New-ConfigJson)
+        Set-Content "$root/b/broken/config.json" (New-ConfigJson).Substring(0, 60)
+        Save-Gguf "$root/c/gguf/Small.gguf" $numbers
+        Save-Gguf "$root/c/gguf/unknown.gguf" @{} 'gramma2'
+        [IO.File]::WriteAllBytes("$root/c/gguf/cut.gguf", [IO.File]::ReadAllBytes("$root/c/gguf/Small.gguf")[0..99])
+        [IO.File]::WriteAllBytes("$root/c/gguf/empty.gguf", @())
+        Set-Content "$root/d/sharded/config.json" (New-ConfigJson)
+        Save-Safetensors "$root/d/sharded/model.safetensors" '{"model.embed_tokens.weight":{"dtype":"U8","shape":[10],"data_offsets":[0,10]}}' 10
+
+        # As counted above: embeddings and head 2 x 64 each word, two layers, the last norm.
+        $layers = (2 * ((2 * 64 * 64) + (2 * 64 * 32) + (3 * 64 * 128) + (2 * 64))) + 64
+    }
+
+    It 'sorts a mixed tree, with one error for each broken file' {
+        $result = Invoke-Recorded { Get-ChildItem -LiteralPath $root -Recurse -Include config.json, *.gguf | Get-LlmModel | Sort-Object ParameterCount }
+        $result.Terminating | Should -BeNullOrEmpty
+        $result.Output.ParameterCount | Should -Be 10, ((2 * 64 * 1000) + $layers), ((2 * 64 * 2000) + $layers)
+        $result.Output.Name | Should -Be 'sharded', 'good', 'Small'
+        $result.Errors.Count | Should -Be 4
+        ($result.Errors.Exception.Message | ForEach-Object { [regex]::Match($_, 'broken.config|unknown|cut|empty').Value } | Sort-Object) -replace '\W', '/' |
+            Should -Be 'broken/config', 'cut', 'empty', 'unknown'
+    }
+
+    It 'reads a GGUF file by -Path, wildcard and folder' {
+        [void] (New-Item -ItemType Directory "$root/e")
+        Copy-Item "$root/c/gguf/Small.gguf" "$root/e/Small.gguf"
+        foreach ($path in "$root/e/Small.gguf", "$root/e/*.gguf", "$root/e") {
+            $model = Get-LlmModel -Path $path -WarningAction SilentlyContinue
+            $model.Name | Should -BeExactly 'Small'
+            $model.FileBytes | Should -Be (Get-Item "$root/e/Small.gguf").Length
+        }
+    }
+
+    It 'writes each note as a warning' {
+        $result = Invoke-Recorded { Get-LlmModel -LiteralPath "$root/d/sharded" }
+        $result.Output[0].Notes.Count | Should -Be $result.Warnings.Count
+        $result.Warnings[0].Message | Should -BeLike 'sharded: The files hold 10 parameters, but the configuration describes*'
+    }
+
+    It 'names the nearest architecture' {
+        Assert-OneError (Invoke-Recorded { Get-LlmModel -LiteralPath "$root/c/gguf/unknown.gguf" }) ModelFamilyNotSupported GetLlmModel NotImplemented 'gramma2' "'gramma2'", "'gemma2'"
+    }
+
+    It 'refuses weights without a configuration' {
+        [void] (New-Item -ItemType Directory "$root/f")
+        Copy-Item "$root/d/sharded/model.safetensors" "$root/f"
+        Assert-OneError (Invoke-Recorded { Get-LlmModel -LiteralPath "$root/f/model.safetensors" }) ModelFileNotSupported GetLlmModel NotImplemented "$root/f/model.safetensors" 'a config.json must lie beside them'
     }
 }
 
