@@ -98,7 +98,7 @@ internal sealed class GgufHeader
         switch (type)
         {
             case StringType:
-                long length = reader.Count(reader.UInt64(), 1, $"bytes in '{FileErrors.Shown(key)}'");
+                long length = reader.Count(reader.UInt64(), 1, "bytes", key);
                 if (length > LongestText)
                 {
                     reader.Skip(length);
@@ -129,16 +129,16 @@ internal sealed class GgufHeader
         switch (type)
         {
             case StringType:
-                long texts = reader.Count(claimed, sizeof(ulong), $"texts in '{FileErrors.Shown(key)}'");
+                long texts = reader.Count(claimed, sizeof(ulong), "texts", key);
                 for (long left = texts; left > 0; left--)
                 {
                     reader.Expect(left * sizeof(ulong));
-                    reader.Skip(reader.Count(reader.UInt64(), 1, $"bytes of a text in '{FileErrors.Shown(key)}'"));
+                    reader.Skip(reader.Count(reader.UInt64(), 1, "bytes of a text", key));
                 }
 
                 return new GgufValue(kind, Count: texts);
             case ListType:
-                long lists = reader.Count(claimed, sizeof(uint) + sizeof(ulong), $"lists in '{FileErrors.Shown(key)}'");
+                long lists = reader.Count(claimed, sizeof(uint) + sizeof(ulong), "lists", key);
                 for (long left = lists; left > 0; left--)
                 {
                     reader.Expect(left * (sizeof(uint) + sizeof(ulong)));
@@ -148,7 +148,7 @@ internal sealed class GgufHeader
                 return new GgufValue(kind, Count: lists);
             default:
                 int size = Size(type, reader, key);
-                long count = reader.Count(claimed, size, $"items in '{FileErrors.Shown(key)}'");
+                long count = reader.Count(claimed, size, "items", key);
                 if (count > LongestList || Kind(type) == Fraction)
                 {
                     reader.Skip(count * size);

@@ -36,10 +36,17 @@ internal sealed class HeaderReader
     /// <param name="count">The claim.</param>
     /// <param name="smallest">Bytes that an item takes at least.</param>
     /// <param name="what">What they are, for the error.</param>
-    public long Count(ulong count, int smallest, string what) =>
-        count <= (ulong)Math.Max(0, Remaining) / (ulong)smallest
-            ? (long)count
-            : throw Invalid($"it claims {count} {what}, but only {Math.Max(0, Remaining)} bytes follow (is it cut off?).");
+    /// <param name="key">The key that they are in, for the error.</param>
+    public long Count(ulong count, int smallest, string what, string? key = null)
+    {
+        if (count <= (ulong)Math.Max(0, Remaining) / (ulong)smallest)
+        {
+            return (long)count;
+        }
+
+        string place = key is null ? "" : $" in '{FileErrors.Shown(key)}'";
+        throw Invalid($"it claims {count} {what}{place}, but only {Math.Max(0, Remaining)} bytes follow (is it cut off?).");
+    }
 
     /// <summary>Says that at least so many bytes from here on belong to the header.</summary>
     public void Expect(long bytes) => _certain = Math.Max(_certain, Position + Math.Min(bytes, MaximumHeaderBytes));
@@ -64,7 +71,7 @@ internal sealed class HeaderReader
     /// <param name="what">What it is, for the error.</param>
     public string String(int longest, string what)
     {
-        long length = Count(UInt64(), 1, $"bytes of {what}");
+        long length = Count(UInt64(), 1, "bytes", what);
         if (length > longest)
         {
             throw Invalid($"it claims {length} bytes of {what}; at most {longest} are read.");

@@ -101,9 +101,13 @@ internal static class SafetensorsCount
             return TensorRole.Scale;
         }
 
-        if (parts.Any(part => s_visionParts.Any(vision => part.Contains(vision, StringComparison.OrdinalIgnoreCase))))
+        string lower = name.ToLowerInvariant();
+        foreach (string vision in s_visionParts)
         {
-            return TensorRole.Vision;
+            if (lower.Contains(vision, StringComparison.Ordinal))
+            {
+                return TensorRole.Vision;
+            }
         }
 
         if (parts.Any(part => part is "mtp" or "mtp_layers" or "nextn") || Layer(parts) >= layers)
@@ -112,7 +116,7 @@ internal static class SafetensorsCount
         }
 
         bool isHead = parts.Any(part => part is "lm_head" or "embed_out" or "output_layer") || name == "output.weight";
-        return isHead && hasTiedHead && last == "weight" ? TensorRole.Copy : isHead ? TensorRole.Head : BodyRole(name, last);
+        return isHead && hasTiedHead && last == "weight" ? TensorRole.Copy : isHead ? TensorRole.Head : BodyRole(lower, last);
     }
 
     private static bool IsBuffer(TensorInfo tensor, string last) => last switch
@@ -124,9 +128,11 @@ internal static class SafetensorsCount
         _ => false,
     };
 
+    /// <param name="name">In lower case.</param>
+    /// <param name="last">The part after the last dot.</param>
     private static TensorRole BodyRole(string name, string last)
     {
-        bool Has(string part) => name.Contains(part, StringComparison.OrdinalIgnoreCase);
+        bool Has(string part) => name.Contains(part, StringComparison.Ordinal);
 
         if (Has("shared_expert"))
         {
