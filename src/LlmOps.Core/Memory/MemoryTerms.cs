@@ -23,7 +23,10 @@ internal static class MemoryTerms
         List<MemoryTerm> terms =
         [
             Term("ModelWeights", b.ModelWeights, 0, 0,
-                Invariant($"parameters x bits / 8 in {quantization} ({quantization.BitsPerWeight:0.###} bits; {quantization.Layout}){place}"),
+                (request.Model.StorageIn(quantization) is null
+                    ? Invariant($"parameters x bits / 8 in {quantization} ({quantization.BitsPerWeight:0.###} bits; {quantization.Layout})")
+                    : Invariant($"matrix by matrix as published: {quantization} ({quantization.BitsPerWeight:0.###} bits; {quantization.Layout}), ")
+                        + Invariant($"{request.Model.AverageBitsPerWeight:0.###} bits a weight on average")) + place,
                 quantization.IsGeneric ? Evidence.Assumed : Evidence.Exact,
                 quantization.IsGeneric ? Framework : Arithmetic),
             Activations(request, b, vllm),

@@ -18,9 +18,34 @@ public static class HuggingFaceConfig
     /// <param name="utf8Json">The file's content.</param>
     /// <param name="origin">What errors call the file: its path.</param>
     /// <param name="name">The model's name; null takes it from the configuration, or from <paramref name="origin"/>.</param>
-    /// <param name="repository">The repository that the file is from; null for a file of the user's own.</param>
     /// <exception cref="LlmOpsException">The content is no configuration, or one that cannot be.</exception>
-    public static LlmModel Read(ReadOnlyMemory<byte> utf8Json, string origin, string? name = null, string? repository = null)
+    public static LlmModel Read(ReadOnlyMemory<byte> utf8Json, string origin, string? name = null) =>
+        Parse(utf8Json, origin, root => Read(root, origin, name, origin));
+
+    /// <param name="utf8Json">The content of <c>config.json</c>.</param>
+    /// <param name="origin">What errors call the file: its path.</param>
+    /// <param name="quantization">
+    /// The content of the <c>hf_quant_config.json</c> beside it; used where the configuration has no quantization itself, as
+    /// engines do.
+    /// </param>
+    /// <param name="quantizationOrigin">What errors call that file.</param>
+    /// <param name="name">The model's name; null takes it from the configuration, or from <paramref name="origin"/>.</param>
+    /// <exception cref="LlmOpsException">One of the two is no configuration, or one that cannot be.</exception>
+    public static LlmModel Read(
+        ReadOnlyMemory<byte> utf8Json, string origin, ReadOnlyMemory<byte> quantization, string quantizationOrigin,
+        string? name = null)
+    {
+        // Within the parse: the scheme's lists are matched, and refused, while the model is made.
+        return Parse(quantization, quantizationOrigin, scheme => Parse(utf8Json, origin, root =>
+            Read(root, origin, name, origin, quantization: ModelOptScheme(scheme, quantizationOrigin))));
+    }
+
+    private static QuantizationScheme ModelOptScheme(JsonElement root, string origin) =>
+        root.ValueKind == JsonValueKind.Object
+            ? QuantizationConfig.ReadModelOpt(new ConfigFields(root, origin))
+            : throw Invalid(origin, $"a quantization configuration is a JSON object; this is {root.ValueKind}.");
+
+    private static T Parse<T>(ReadOnlyMemory<byte> utf8Json, string origin, Func<JsonElement, T> read)
     {
         if (utf8Json.Length > MaximumBytes)
         {
@@ -41,7 +66,7 @@ public static class HuggingFaceConfig
         try
         {
             using JsonDocument document = JsonDocument.Parse(utf8Json, s_options);
-            return Read(document.RootElement, origin, name, origin, repository);
+            return read(document.RootElement);
         }
         catch (JsonException e)
         {

@@ -7,6 +7,9 @@ internal static class ModelFolder
 {
     public const string ConfigName = "config.json";
 
+    /// <summary>What ModelOpt writes beside a configuration, and into it only in later versions.</summary>
+    private const string QuantizationName = "hf_quant_config.json";
+
     private const string GgufExtension = ".gguf";
 
     /// <summary>Bytes that tell the kinds of files apart: the longest prefix is 8 of length, then '{'.</summary>
@@ -86,12 +89,11 @@ internal static class ModelFolder
 
     private static LlmModel ReadConfiguration(IModelFileSet files, string name, CancellationToken stop)
     {
-        LlmModel model;
-        using (Stream stream = files.Open(name))
-        {
-            model = HuggingFaceConfig.Read(ReadBounded(stream, files.OriginOf(name)), files.OriginOf(name));
-        }
-
+        byte[] config = ReadBounded(files, name);
+        LlmModel model = name == ConfigName && files.Names.Contains(QuantizationName)
+            ? HuggingFaceConfig.Read(
+                config, files.OriginOf(name), ReadBounded(files, QuantizationName), files.OriginOf(QuantizationName))
+            : HuggingFaceConfig.Read(config, files.OriginOf(name));
         return name == ConfigName && SafetensorsModel.AreIn(files) ? SafetensorsModel.WithHeaders(model, files, stop) : model;
     }
 
@@ -131,8 +133,10 @@ internal static class ModelFolder
     /// Reads to the end, or to one byte past what a configuration can have: a file's length is a claim, and a device has
     /// none.
     /// </summary>
-    private static byte[] ReadBounded(Stream stream, string file)
+    private static byte[] ReadBounded(IModelFileSet files, string name)
     {
+        string file = files.OriginOf(name);
+        using Stream stream = files.Open(name);
         using MemoryStream content = new();
         byte[] buffer = new byte[81920];
         int read;

@@ -190,7 +190,9 @@ internal sealed class ModulePatterns
         int end = name.IndexOf('.', start);
         ReadOnlySpan<char> number = end < 0 ? name.AsSpan(start) : name.AsSpan(start, end - start);
         rest = end < 0 ? "" : name[(end + 1)..];
-        return int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out layer);
+        layer = -1;
+        return (number.Length == 1 || !number.StartsWith("0", StringComparison.Ordinal))
+            && int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out layer);
     }
 
     /// <summary>Whether the name, or a module that it lies in, is listed.</summary>
@@ -297,9 +299,12 @@ internal sealed class ModulePatterns
             {
                 // Behind .* the root makes no difference.
                 bool anyRoot = expression.ToString().StartsWith(@"\A(?:.*", StringComparison.Ordinal);
-                foreach (string spelling in spellings)
+
+                // One that says what a name must not hold would find another spelling that does not.
+                int known = expression.Options.HasFlag(RegexOptions.NonBacktracking) ? spellings.Count : 1;
+                for (int i = 0; i < known; i++)
                 {
-                    string name = place + spelling;
+                    string name = place + spellings[i];
                     if (expression.IsMatch("model." + name)
                         || (!anyRoot && (expression.IsMatch(name)
                             || expression.IsMatch("language_model.model." + name)

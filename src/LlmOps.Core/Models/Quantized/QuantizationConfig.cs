@@ -268,7 +268,7 @@ internal static class QuantizationConfig
         string strategy = weights.Text("strategy") ?? (groupSize > 0 ? "group" : "tensor");
         ConfigFields? activations = group.Object("input_activations");
         double compute = activations is { } a ? Bits(a, "num_bits", 8, 4, 8, 16) / 8.0 : 2;
-        int staticBytes = activations?.Flag("dynamic", false) == false ? HalfBytes : 0;
+        int staticBytes = activations is { } scaled && !scaled.IsText("dynamic") && !scaled.Flag("dynamic", false) ? HalfBytes : 0;
         if (isFloat && bits == 4)
         {
             return groupSize == 32 || storage.StartsWith("mxfp4", StringComparison.Ordinal)
