@@ -1,8 +1,32 @@
 BeforeAll {
     . $PSScriptRoot/common.ps1
 
+    # The weights that New-ConfigJson describes: a header, and as many bytes as it claims.
+    function New-Weights {
+        $tensors = [ordered]@{ 'model.embed_tokens.weight' = 1000, 64; 'model.norm.weight' = , 64; 'lm_head.weight' = 1000, 64 }
+        foreach ($layer in 0, 1) {
+            foreach ($part in @(
+                    @('self_attn.q_proj', 64, 64), @('self_attn.k_proj', 32, 64), @('self_attn.v_proj', 32, 64)
+                    @('self_attn.o_proj', 64, 64), @('mlp.gate_proj', 128, 64), @('mlp.up_proj', 128, 64)
+                    @('mlp.down_proj', 64, 128), @('input_layernorm', 64), @('post_attention_layernorm', 64))) {
+                $tensors["model.layers.$layer.$($part[0]).weight"] = $part[1..9]
+            }
+        }
+
+        $offset = 0
+        $entries = foreach ($name in $tensors.Keys) {
+            $size = 2
+            $tensors[$name].ForEach{ $size *= $_ }
+            '"{0}":{{"dtype":"F16","shape":[{1}],"data_offsets":[{2},{3}]}}' -f $name, ($tensors[$name] -join ','), $offset, ($offset + $size)
+            $offset += $size
+        }
+
+        $header = [Text.Encoding]::ASCII.GetBytes("{$($entries -join ',')}")
+        , ([BitConverter]::GetBytes([long] $header.Length) + $header + [byte[]]::new($offset))
+    }
+
     # A hub on this machine, in a runspace of its own: three repositories, of which one is gated and one never answers.
-    function Start-Hub([string] $Config) {
+    function Start-Hub([string] $Config, [byte[]] $Weights) {
         $probe = [Net.Sockets.TcpListener]::new([Net.IPAddress]::Loopback, 0)
         $probe.Start()
         $port = $probe.LocalEndpoint.Port
@@ -13,10 +37,9 @@ BeforeAll {
         $seen = [Collections.Concurrent.ConcurrentQueue[string]]::new()
         $shell = [powershell]::Create()
         [void] $shell.AddScript({
-            param($listener, $seen, $config)
+            param($listener, $seen, $config, $header)
             $held = [Collections.Generic.List[object]]::new()
             $commit = 'a' * 40
-            $header = [BitConverter]::GetBytes([long] 100) + [Text.Encoding]::ASCII.GetBytes('{}'.PadRight(100)) + [byte[]]::new(1000)
             while ($listener.IsListening) {
                 try { $context = $listener.GetContext() } catch { break }
                 $path = $context.Request.Url.AbsolutePath
@@ -37,12 +60,12 @@ BeforeAll {
                 else { $response.StatusCode = 404 }
                 try { $response.Close($body, $false) } catch { }
             }
-        }).AddArgument($listener).AddArgument($seen).AddArgument($Config)
+        }).AddArgument($listener).AddArgument($seen).AddArgument($Config).AddArgument($Weights)
         [void] $shell.BeginInvoke()
         [pscustomobject]@{ Address = "http://127.0.0.1:$port"; Seen = $seen; Listener = $listener; Shell = $shell }
     }
 
-    $hub = Start-Hub (New-ConfigJson)
+    $hub = Start-Hub (New-ConfigJson) (New-Weights)
     $kept = @{}
     foreach ($name in 'LLMOPS_CACHE', 'HF_ENDPOINT', 'HF_TOKEN', 'HF_HUB_OFFLINE', 'LLMOPS_OFFLINE') {
         $kept[$name] = [Environment]::GetEnvironmentVariable($name)

@@ -89,7 +89,7 @@ Describe 'New-MemoryEstimationParameter' {
     It 'completes <Line>' -ForEach @(
         @{ Line = 'New-MemoryEstimationParameter -DefaultComputeDtype '; Expected = 'float16', 'bfloat16', 'float32' }
         @{ Line = 'New-MemoryEstimationParameter -DefaultComputeDtype BF'; Expected = @('bfloat16') }
-        @{ Line = "New-MemoryEstimationParameter -DefaultStorageDtype 'q4"; Expected = 'Q4_K_M', 'Q4_0' }
+        @{ Line = "New-MemoryEstimationParameter -DefaultStorageDtype 'q4_k"; Expected = 'Q4_K_M', 'Q4_K_S' }
     ) {
         Get-Completion $Line | Should -Be $Expected
     }

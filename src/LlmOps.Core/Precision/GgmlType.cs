@@ -48,6 +48,8 @@ public sealed record GgmlType(int Id, string Name, int BlockSize, int BlockBytes
         new(35, "TQ2_0", 256, 66),
         new(39, "MXFP4", 32, 17),
         new(40, "NVFP4", 64, 36),
+        new(41, "Q1_0", 128, 18),
+        new(42, "Q2_0", 64, 18),
     ];
 
     private static readonly FrozenDictionary<int, GgmlType> s_byId = s_known.ToFrozenDictionary(type => type.Id);

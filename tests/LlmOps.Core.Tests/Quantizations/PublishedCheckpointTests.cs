@@ -26,9 +26,30 @@ public sealed class PublishedCheckpointTests
         { "quant_method": "bitsandbytes", "load_in_4bit": true, "bnb_4bit_quant_type": "nf4", "bnb_4bit_use_double_quant": true }
         """;
 
+    // deepseek-ai/DeepSeek-V3.2, config.json
+    private const string DeepSeekV32 = """
+        {"attention_bias": false, "first_k_dense_replace": 3, "hidden_size": 7168, "index_head_dim": 128, "index_n_heads": 64, "index_topk": 2048, "intermediate_size": 18432, "kv_lora_rank": 512, "max_position_embeddings": 163840, "model_type": "deepseek_v32", "moe_intermediate_size": 2048, "moe_layer_freq": 1, "n_group": 8, "n_routed_experts": 256, "n_shared_experts": 1, "num_attention_heads": 128, "num_experts_per_tok": 8, "num_hidden_layers": 61, "num_key_value_heads": 128, "num_nextn_predict_layers": 1, "q_lora_rank": 1536, "qk_nope_head_dim": 128, "qk_rope_head_dim": 64, "tie_word_embeddings": false, "topk_group": 4, "topk_method": "noaux_tc", "torch_dtype": "bfloat16", "v_head_dim": 128, "vocab_size": 129280}
+        """;
+
+    // moonshotai/Kimi-K2-Instruct, config.json
+    private const string KimiK2 = """
+        {"attention_bias": false, "first_k_dense_replace": 1, "hidden_size": 7168, "intermediate_size": 18432, "kv_lora_rank": 512, "max_position_embeddings": 131072, "model_type": "kimi_k2", "moe_intermediate_size": 2048, "moe_layer_freq": 1, "n_group": 1, "n_routed_experts": 384, "n_shared_experts": 1, "num_attention_heads": 64, "num_experts_per_tok": 8, "num_hidden_layers": 61, "num_key_value_heads": 64, "num_nextn_predict_layers": 0, "q_lora_rank": 1536, "qk_nope_head_dim": 128, "qk_rope_head_dim": 64, "tie_word_embeddings": false, "topk_group": 1, "topk_method": "noaux_tc", "torch_dtype": "bfloat16", "v_head_dim": 128, "vocab_size": 163840}
+        """;
+
+    // MiniMaxAI/MiniMax-M2.5, config.json
+    private const string MiniMaxM25 = """
+        {"model_type": "minimax_m2", "num_hidden_layers": 62, "hidden_size": 3072, "num_attention_heads": 48, "num_key_value_heads": 8, "head_dim": 128, "intermediate_size": 1536, "vocab_size": 200064, "num_experts_per_tok": 8, "num_local_experts": 256, "max_position_embeddings": 196608, "tie_word_embeddings": false, "use_qk_norm": true, "use_routing_bias": true, "use_mtp": true, "num_mtp_modules": 3, "shared_intermediate_size": 0, "torch_dtype": "bfloat16"}
+        """;
+
     private static LlmModel Read(string model, string? quantization)
     {
-        JsonNode config = JsonNode.Parse(Models.RealConfigs.Of(model))!;
+        JsonNode config = model switch
+        {
+            "DeepSeek-V3.2" => JsonNode.Parse(DeepSeekV32)!,
+            "Kimi-K2" => JsonNode.Parse(KimiK2)!,
+            "MiniMax-M2.5" => JsonNode.Parse(MiniMaxM25)!,
+            _ => JsonNode.Parse(Models.RealConfigs.Of(model))!,
+        };
         if (quantization is not null)
         {
             config["quantization_config"] = JsonNode.Parse(quantization);
@@ -65,11 +86,6 @@ public sealed class PublishedCheckpointTests
     [InlineData("Kimi-K2", 1_026_470_731_056, 61 * 56)]
     public void Block_scales_are_as_many_as_the_files_hold(string name, long published, long more)
     {
-        if (!ModelCatalog.TryGet(name, out _))
-        {
-            return;
-        }
-
         LlmModel model = Read(name, Fp8Block);
         long hidden = model.HiddenSize;
         long Quantized(LayerSpec layer) => layer.Attention.Matrices(hidden).Concat(layer.FeedForward.Matrices(hidden))
@@ -115,11 +131,6 @@ public sealed class PublishedCheckpointTests
     [InlineData("MiniMax-M2.5", Fp8Block, 4, 53.75)]
     public void Weights_are_what_vLLM_reports(string model, string quantization, int tensor, double measuredGiB)
     {
-        if (!ModelCatalog.TryGet(model, out _))
-        {
-            return;
-        }
-
         double estimate = MemoryEstimator.Estimate(new MemoryRequest(Read(model, quantization))
         {
             Parallelism = new Parallelism(tensor),

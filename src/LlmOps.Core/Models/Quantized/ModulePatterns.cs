@@ -17,7 +17,7 @@ internal sealed class ModulePatterns
     /// <summary>Comparisons with wildcards over a whole model; the longest published lists need about 10,000.</summary>
     private const int MostComparisons = 5_000_000;
 
-    private static readonly TimeSpan s_timeout = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan s_timeout = TimeSpan.FromSeconds(1);
 
     /// <summary>What lies before the layers of the text model.</summary>
     private static readonly HashSet<string> s_roots = new(StringComparer.Ordinal)
@@ -314,7 +314,7 @@ internal sealed class ModulePatterns
                     }
                 }
 
-                if (_inExpressions.Elapsed > 20 * s_timeout)
+                if (_inExpressions.Elapsed > 3 * s_timeout)
                 {
                     throw TooSlow();
                 }
