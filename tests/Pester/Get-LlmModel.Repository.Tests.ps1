@@ -53,9 +53,10 @@ BeforeAll {
                 }
                 elseif ($path -eq "/org/good/resolve/$commit/config.json") { $body = [Text.Encoding]::UTF8.GetBytes($config) }
                 elseif ($path -eq "/org/good/resolve/$commit/model.safetensors") {
-                    $body = $header
+                    $last = [Math]::Min([long] ($context.Request.Headers['Range'] -replace '^bytes=\d+-'), $header.Length - 1)
+                    $body = $header[0..$last]
                     $response.StatusCode = 206
-                    $response.Headers['Content-Range'] = "bytes 0-$($header.Length - 1)/$($header.Length)"
+                    $response.Headers['Content-Range'] = "bytes 0-$last/$($header.Length)"
                 }
                 else { $response.StatusCode = 404 }
                 try { $response.Close($body, $false) } catch { }

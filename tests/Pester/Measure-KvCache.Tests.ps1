@@ -114,7 +114,7 @@ Describe 'Measure-KvCache with wrong input' {
         @{ Name = 'a negative batch'; Script = { Measure-KvCache Llama-2-7B -BatchSize -8 }; Id = 'ValueOutOfRange'; Category = 'InvalidArgument'; Target = -8; Saying = 'BatchSize is -8' }
         @{ Name = 'a huge batch'; Script = { Measure-KvCache Llama-2-7B -BatchSize ([long]::MaxValue) }; Id = 'ValueOutOfRange'; Category = 'InvalidArgument'; Target = [long]::MaxValue; Saying = 'value is 1000000.' }
         @{ Name = 'no tokens'; Script = { Measure-KvCache Llama-2-7B -SequenceLength 0 }; Id = 'ValueOutOfRange'; Category = 'InvalidArgument'; Target = 0; Saying = 'SequenceLength is 0' }
-        @{ Name = 'a quantization'; Script = { Measure-KvCache Llama-2-7B -Quantization Q4_KM }; Id = 'QuantizationNotFound'; Category = 'ObjectNotFound'; Target = 'Q4_KM'; Saying = "'Q4_KM'", 'Did you mean Q4_K_M?' }
+        @{ Name = 'a quantization'; Script = { Measure-KvCache Llama-2-7B -Quantization AWK }; Id = 'QuantizationNotFound'; Category = 'ObjectNotFound'; Target = 'AWK'; Saying = "'AWK'", 'Did you mean AWQ?' }
         @{ Name = 'heads that do not divide'; Script = { Measure-KvCache Llama-2-7B -TP 5 }; Id = 'TensorParallelSizeNotSupported'; Category = 'NotImplemented'; Target = 5; Saying = 'TensorParallelSize is 5', 'value is 4.' }
         @{ Name = 'a path of another provider'; Script = { Measure-KvCache Function:prompt }; Id = 'PathNotInFileSystem'; Category = 'InvalidArgument'; Target = 'Function:prompt'; Saying = 'file system' }
     ) {
