@@ -78,6 +78,9 @@ public sealed record GroupedAttention : AttentionSpec
     /// <summary>The layer attends to the keys and values of an earlier one and has none itself (Hunyuan-Large).</summary>
     public bool SharesKeyValue { get; init; }
 
+    /// <summary>One projection makes keys and values alike; both are cached, because only the keys are rotated (Gemma 4).</summary>
+    public bool HasKeysAsValues { get; init; }
+
     /// <summary>One learned sink logit a query head (gpt-oss).</summary>
     public bool HasSinks { get; init; }
 
@@ -92,7 +95,7 @@ public sealed record GroupedAttention : AttentionSpec
     public override ShardedParameters Parameters(long hidden)
     {
         long queryWidth = (long)HeadCount * HeadDimension;
-        long keyValueWidth = SharesKeyValue ? 0 : 2L * KeyValueHeadCount * HeadDimension;
+        long keyValueWidth = SharesKeyValue ? 0 : (HasKeysAsValues ? 1L : 2L) * KeyValueHeadCount * HeadDimension;
         long norms = QueryKeyNorm switch
         {
             QueryKeyNorm.Head => 2L * HeadDimension,

@@ -243,6 +243,20 @@ internal readonly struct ConfigFields
     /// <summary>Whether the field is there and is not null.</summary>
     public bool Has(string name) => TryGet(name, out _);
 
+    /// <summary>
+    /// Fields beside the given ones that may size something: numbers, lists, objects, and switches that are on. Texts, null
+    /// and switches that are off add nothing.
+    /// </summary>
+    public IEnumerable<string> UnusedFields(IReadOnlySet<string> used) => _object.EnumerateObject()
+        .Where(field => field.Value.ValueKind is JsonValueKind.Number or JsonValueKind.True or JsonValueKind.Object
+            || (field.Value.ValueKind == JsonValueKind.Array && field.Value.GetArrayLength() > 0))
+        .Select(field => field.Name)
+        .Where(name => !used.Contains(name));
+
+    /// <summary>An error about a family that cannot be read.</summary>
+    public LlmOpsException NotSupported(string family, string problem) =>
+        new("ModelFamilyNotSupported", ErrorKind.NotSupported, $"{_origin}: {problem}", family);
+
     /// <summary>An error about the configuration as a whole.</summary>
     public LlmOpsException Contradiction(string problem) =>
         new("ModelConfigInvalid", ErrorKind.InvalidData, $"{_origin}: {problem}", _origin);

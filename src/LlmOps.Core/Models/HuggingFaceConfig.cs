@@ -98,9 +98,10 @@ public static class HuggingFaceConfig
         string family = fields.Text("model_type")
             ?? throw Invalid(origin, "the field 'model_type' is missing; this is no model configuration.");
         ModelArchitecture architecture;
+        List<string> notes = [];
         try
         {
-            architecture = ModelFamilies.Build(family, fields, origin);
+            architecture = ModelFamilies.Build(family, fields, notes);
         }
         catch (OverflowException e)
         {
@@ -117,6 +118,8 @@ public static class HuggingFaceConfig
                 HasPublishedType = elements is not null || scheme is not null,
                 Repository = repository,
                 Aliases = aliases ?? [],
+                Evidence = notes.Count == 0 ? Evidence.Exact : Evidence.Assumed,
+                Notes = notes,
             };
         }
         catch (OverflowException e)

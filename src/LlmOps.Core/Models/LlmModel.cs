@@ -76,6 +76,9 @@ public sealed class LlmModel
     /// <summary>Other repositories of the same architecture.</summary>
     public IReadOnlyList<string> Aliases { get; internal init; } = [];
 
+    /// <summary>Exact for a known family, Assumed where the architecture was derived from fields alone.</summary>
+    public Evidence Evidence { get; internal init; } = Evidence.Exact;
+
     /// <summary>Where the architecture was read.</summary>
     public string Source { get; private set; }
 
@@ -91,7 +94,7 @@ public sealed class LlmModel
     public long? FileBytes { get; private set; }
 
     /// <summary>What a user of these figures should know: disagreements between files, and what was not counted and why.</summary>
-    public IReadOnlyList<string> Notes { get; private set; } = [];
+    public IReadOnlyList<string> Notes { get; internal set; } = [];
 
     /// <summary>What a token adds to the KV cache, by layer.</summary>
     public KvCacheGeometry KvCache { get; }

@@ -126,6 +126,9 @@ public sealed class GetLlmModelCommand : LlmOpsCmdlet
         }
     }
 
+    /// <summary>
+    /// What was assumed about a model, or did not agree in its files, is a warning: its figures look as exact as any other's.
+    /// </summary>
     private void Write(LlmModel model)
     {
         foreach (string note in model.Notes)

@@ -16,6 +16,23 @@ public sealed class ActiveParameterTests
     // model cards of Qwen3: 3.3B and 22B activated
     [InlineData("Qwen3-30B-A3B", 3.3, 0.1)]
     [InlineData("Qwen3-235B-A22B", 22, 1)]
+    // model names and cards: what counts the embedding in
+    [InlineData("Qwen1.5-MoE-A2.7B", 2.7, 0.1)]
+    [InlineData("Qwen2-57B-A14B", 14, 1)]
+    [InlineData("Qwen3-Coder-480B-A35B", 35, 1)]
+    [InlineData("Qwen3.5-35B-A3B", 3, 1)]
+    [InlineData("Qwen3.5-122B-A10B", 10, 1)]
+    [InlineData("Qwen3.5-397B-A17B", 17, 1)]
+    [InlineData("ERNIE-4.5-21B-A3B", 3, 1)]
+    [InlineData("DeepSeek-MoE-16B", 2.8, 0.1)]
+    [InlineData("DBRX", 36, 1)]
+    [InlineData("Phi-3.5-MoE", 6.6, 0.1)]
+    [InlineData("Jamba-v0.1", 12, 1)]
+    [InlineData("Jamba-1.5-Large", 94, 1)]
+    [InlineData("Kimi-K2", 32, 1)]
+    [InlineData("MiniMax-M2.5", 10, 1.1)]
+    [InlineData("Hunyuan-Large", 52, 1)]
+    [InlineData("Nemotron-3-Super-120B-A12B", 12, 1)]
     public void A_token_passes_through_the_published_number_of_parameters(string name, double billions, double lastPlace)
     {
         Assert.Equal(billions, ModelCatalog.Get(name).ActiveParameterCount / 1e9, lastPlace);
@@ -29,11 +46,32 @@ public sealed class ActiveParameterTests
     [InlineData("DeepSeek-V3", 37, 1)]
     [InlineData("DeepSeek-V2", 21, 1)]
     [InlineData("DeepSeek-V2-Lite", 2.4, 0.1)]
+    // model cards: 32B, 40B and 17B; else the models' names
+    [InlineData("GLM-4.5", 32, 1)]
+    [InlineData("GLM-5", 40, 1)]
+    [InlineData("Qwen3-Next-80B-A3B", 3, 1)]
+    [InlineData("Nemotron-3-Nano-30B-A3B", 3, 1)]
+    [InlineData("Nemotron-3-Ultra-550B-A55B", 55, 1)]
+    [InlineData("Moonlight-16B-A3B", 3, 1)]
+    [InlineData("Llama-4-Scout", 17, 1)]
+    [InlineData("Llama-4-Maverick", 17, 1)]
     public void Without_the_input_embedding_it_is_the_published_number(string name, double billions, double lastPlace)
     {
         LlmModel model = ModelCatalog.Get(name);
 
         Assert.Equal(billions, (model.ActiveParameterCount - model.Parameters.Embedding) / 1e9, lastPlace);
+    }
+
+    [Theory]
+    // MiniMax-01 technical report: 45.9B of 456B; model card of GLM-4.5-Air: 12B of 106B
+    [InlineData("MiniMax-Text-01", 45.9, 0.1)]
+    [InlineData("GLM-4.5-Air", 12, 1)]
+    public void Without_embedding_and_head_it_is_the_published_number(string name, double billions, double lastPlace)
+    {
+        LlmModel model = ModelCatalog.Get(name);
+
+        Assert.Equal(
+            billions, (model.ActiveParameterCount - model.Parameters.Embedding - model.Parameters.Head) / 1e9, lastPlace);
     }
 
     [Fact]

@@ -156,19 +156,6 @@ public sealed class HostileConfigTests
         Assert.Contains("9 of 8 experts", Refused(config.ToJsonString()).Message, StringComparison.Ordinal);
     }
 
-    [Theory]
-    [InlineData("lama", "'llama'")]
-    [InlineData("deepseek_v4", "'deepseek_v")]
-    [InlineData("qwen4", "'qwen")]
-    [InlineData("gemma3_txt", "'gemma3_text'")]
-    public void An_unknown_family_is_refused_with_the_nearest_one(string family, string nearest)
-    {
-        LlmOpsException e = Refused(Llama(config => config["model_type"] = family));
-
-        Assert.Equal(("ModelFamilyNotSupported", ErrorKind.NotSupported), (e.ErrorId, e.Kind));
-        Assert.Contains($"The nearest known family is {nearest}", e.Message, StringComparison.Ordinal);
-    }
-
     [Fact]
     public void Nesting_of_10_000_levels_is_refused()
     {

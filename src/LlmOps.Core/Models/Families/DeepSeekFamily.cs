@@ -8,7 +8,7 @@ internal static class DeepSeekFamily
 {
     /// <summary>Families whose router always has a load-balancing correction, whether or not the configuration says so.</summary>
     private static readonly string[] s_corrected =
-        ["deepseek_v3", "deepseek_v32", "kimi_k2", "glm4_moe", "glm_moe_dsa"];
+        ["deepseek_v3", "deepseek_v32", "kimi_k2", "glm4_moe", "glm4_moe_lite", "glm_moe_dsa"];
 
     public static ModelArchitecture Build(ConfigFields fields)
     {

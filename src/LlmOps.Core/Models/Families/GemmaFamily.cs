@@ -36,6 +36,93 @@ internal static class GemmaFamily
             : Gemma3(text, 0);
     }
 
+    /// <summary>
+    /// Gemma 4 (transformers 5.5, models/gemma4/modeling_gemma4.py): layers without a window have wider heads, fewer of
+    /// them for keys, and one projection for keys and values; experts stand beside an MLP, not in its place.
+    /// </summary>
+    public static ModelArchitecture Gemma4(ConfigFields fields)
+    {
+        ConfigFields text = fields.Object("text_config")
+            ?? throw fields.Contradiction("the field 'text_config' is missing.");
+        if (fields.Object("audio_config") is not null)
+        {
+            throw fields.Contradiction("the audio tower of 'audio_config' is not known in this family.");
+        }
+
+        ModelArchitecture model = Gemma4Text(text) with { HasTiedHead = fields.Flag("tie_word_embeddings", true) };
+        return fields.Object("vision_config") is { } vision
+            ? model with { VisionParameters = Gemma4Tower(vision, model.HiddenSize) }
+            : model;
+    }
+
+    public static ModelArchitecture Gemma4Text(ConfigFields text)
+    {
+        foreach (string field in (string[])["hidden_size_per_layer_input", "num_kv_shared_layers"])
+        {
+            if (text.Count(field) > 0)
+            {
+                throw text.Contradiction($"'{field}' is not 0, and what it adds to a layer is not known in this family.");
+            }
+        }
+
+        int hidden = text.Width("hidden_size");
+        int heads = text.Width("num_attention_heads"), keyValueHeads = text.Width("num_key_value_heads");
+        int headDimension = text.Width("head_dim");
+        bool bias = text.Flag("attention_bias", false);
+        GroupedAttention windowed = Decoder.Attention(text, hidden, heads, keyValueHeads, headDimension) with
+        {
+            HasQueryBias = bias,
+            HasKeyValueBias = bias,
+            HasOutputBias = bias,
+            QueryKeyNorm = QueryKeyNorm.Head,
+            Window = text.Width("sliding_window"),
+        };
+        bool keysAsValues = text.Flag("attention_k_eq_v", false);
+        GroupedAttention full = windowed with
+        {
+            Window = null,
+            HeadDimension = text.Width("global_head_dim", headDimension),
+            KeyValueHeadCount = keysAsValues
+                ? text.Width("num_global_key_value_heads", keyValueHeads)
+                : keyValueHeads,
+            HasKeysAsValues = keysAsValues,
+        };
+        if (heads % full.KeyValueHeadCount != 0)
+        {
+            throw text.Contradiction(
+                $"{heads} attention heads cannot be shared evenly by {full.KeyValueHeadCount} global key/value heads.");
+        }
+
+        int width = text.Width("intermediate_size");
+        bool hasExperts = text.Flag("enable_moe_block", false);
+        FeedForwardSpec feedForward = hasExperts
+            ? MixtureFamily.Experts(text, "num_experts", text.Width("moe_intermediate_size"), "top_k_experts") with
+            {
+                SharedIntermediateSize = width,
+                HasRouterBias = true,
+            }
+            : new DenseMlp { IntermediateSize = width, IsGated = true };
+        int layers = text.Layers("num_hidden_layers");
+        if (text.Texts("layer_types") is null)
+        {
+            throw text.Contradiction("the field 'layer_types' is missing.");
+        }
+
+        Func<int, bool> sliding = ModelFamilies.SlidingLayers(text, layers, _ => false);
+
+        // Beside the four norms of a layer, three around the experts, and the scale of the router's input.
+        long norms = (hasExperts ? 8L : 4L) * hidden;
+        return new ModelArchitecture
+        {
+            HiddenSize = hidden,
+            VocabularySize = text.Length("vocab_size"),
+            ContextLength = text.Length("max_position_embeddings"),
+            Layers = ModelFamilies.Layers(layers, i => new LayerSpec(sliding(i) ? windowed : full, feedForward, norms)),
+            HasTiedHead = text.Flag("tie_word_embeddings", true),
+            OuterNormParameters = hidden,
+        };
+    }
+
     /// <summary>Five layers with a window, then one without.</summary>
     private static ModelArchitecture Gemma3(ConfigFields fields, long visionParameters)
     {
@@ -103,6 +190,20 @@ internal static class GemmaFamily
             + (side * side * hidden)
             + (vision.Layers("num_hidden_layers") * layer)
             + (2 * hidden);
+    }
+
+    /// <summary>Gated MLPs, four norms a layer, norms on queries and keys, and two tables of positions.</summary>
+    private static long Gemma4Tower(ConfigFields vision, long textHidden)
+    {
+        long hidden = vision.Width("hidden_size"), intermediate = vision.Width("intermediate_size");
+        long patch = vision.Width("patch_size"), headDimension = vision.Width("head_dim");
+        long queries = vision.Width("num_attention_heads") * headDimension;
+        long keys = vision.Width("num_key_value_heads") * headDimension;
+        long layer = (2 * hidden * queries) + (2 * hidden * keys) + (2 * headDimension)
+            + (3 * hidden * intermediate) + (4 * hidden);
+        return (3 * patch * patch * hidden) + (2L * vision.Width("position_embedding_size") * hidden)
+            + (vision.Layers("num_hidden_layers") * layer)
+            + (hidden * textHidden);
     }
 
     private static long ProjectorParameters(ConfigFields vision, ConfigFields text)

@@ -55,13 +55,14 @@ internal static class HybridFamily
 
     /// <summary>
     /// Nemotron-H and Nemotron 3: each layer is one part, as <c>hybrid_override_pattern</c> says: M a Mamba-2, * an
-    /// attention, - an MLP, E a mixture of experts.
+    /// attention, - an MLP, E a mixture of experts; or <c>layers_block_type</c>, in words.
     /// </summary>
     public static ModelArchitecture NemotronH(ConfigFields fields)
     {
-        string pattern = fields.Text("hybrid_override_pattern")
-            ?? throw fields.Contradiction("the field 'hybrid_override_pattern' is missing.");
-        int layers = fields.Layers("num_hidden_layers");
+        string pattern = fields.Text("hybrid_override_pattern") ?? Letters(fields, "layers_block_type")
+            ?? throw fields.Contradiction(
+                "the field 'hybrid_override_pattern' is missing, and so is 'layers_block_type' in its place.");
+        int layers = fields.Layers("num_hidden_layers", pattern.Length is > 0 and <= 4096 ? pattern.Length : null);
         if (pattern.Length != layers)
         {
             throw fields.Contradiction($"'hybrid_override_pattern' has {pattern.Length} letters for {layers} layers.");
@@ -81,7 +82,8 @@ internal static class HybridFamily
         NoAttention none = new() { HeadCount = attention.HeadCount };
         NoFeedForward nothing = new() { IsGated = false };
         DenseMlp mlp = new() { IntermediateSize = fields.Width("intermediate_size"), IsGated = false, HasBias = bias };
-        MixtureOfExperts? experts = !pattern.Contains('E', StringComparison.Ordinal)
+        string predicted = Letters(fields, "mtp_layers_block_type") ?? "";
+        MixtureOfExperts? experts = !(pattern + predicted).Contains('E', StringComparison.Ordinal)
             ? null
             : MixtureFamily.Experts(fields, "n_routed_experts", fields.Width("moe_intermediate_size")) with
             {
@@ -89,7 +91,7 @@ internal static class HybridFamily
                 SharedIntermediateSize = fields.Count("moe_shared_expert_intermediate_size"),
                 LatentSize = fields.Count("moe_latent_size"),
             };
-        LayerSpec Layer(int i) => pattern[i] switch
+        LayerSpec Layer(char part) => part switch
         {
             'M' => new LayerSpec(mamba, nothing, hidden),
             '*' => new LayerSpec(attention, nothing, hidden),
@@ -102,11 +104,32 @@ internal static class HybridFamily
             HiddenSize = hidden,
             VocabularySize = fields.Length("vocab_size"),
             ContextLength = fields.Length("max_position_embeddings", 4096),
-            Layers = ModelFamilies.Layers(layers, Layer),
+            Layers = ModelFamilies.Layers(layers, i => Layer(pattern[i])),
             HasTiedHead = fields.Flag("tie_word_embeddings", false),
             OuterNormParameters = hidden,
+
+            // A run of further layers that predict, the projection of two residual streams into one, their norms and the
+            // norm before the head.
+            MultiTokenPredictionParameters = fields.Count("num_nextn_predict_layers") * (predicted.Length == 0
+                ? 0
+                : predicted.Sum(part => Parameters(Layer(part))) + (2L * hidden * hidden) + (3L * hidden)),
         };
+
+        long Parameters(LayerSpec layer) =>
+            layer.Attention.Parameters(hidden).Total + layer.FeedForward.Parameters(hidden).Total + layer.NormParameters;
     }
+
+    /// <summary>Layers in the letters of <c>hybrid_override_pattern</c>; null where the field is absent.</summary>
+    private static string? Letters(ConfigFields fields, string name) => fields.Texts(name) is { } types
+        ? string.Concat(types.Select(type => type switch
+        {
+            "mamba" => 'M',
+            "attention" => '*',
+            "mlp" => '-',
+            "moe" => 'E',
+            _ => throw fields.Contradiction($"'{name}' has '{type}'; known are mamba, attention, mlp and moe."),
+        }))
+        : null;
 
     /// <summary>Llama-3.1 and 3.3 Nemotron (Puzzle, Bercovich et al. 2024): Llama with layers replaced or left out one by one.</summary>
     public static ModelArchitecture NemotronNas(ConfigFields fields)
@@ -151,6 +174,56 @@ internal static class HybridFamily
         };
     }
 
+    /// <summary>
+    /// Granite 4.0 (transformers 4.57, models/granitemoehybrid): Mamba-2 or attention, then an MLP that every token passes
+    /// through, with or without routed experts beside it.
+    /// </summary>
+    public static ModelArchitecture GraniteHybrid(ConfigFields fields)
+    {
+        int hidden = fields.Width("hidden_size");
+        int layers = fields.Layers("num_hidden_layers");
+        int shared = fields.Width("shared_intermediate_size");
+        FeedForwardSpec feedForward = fields.Count("num_local_experts") > 0
+            ? MixtureFamily.Experts(fields, "num_local_experts", fields.Width("intermediate_size")) with
+            {
+                SharedIntermediateSize = shared,
+            }
+            : new DenseMlp { IntermediateSize = shared, IsGated = true };
+        bool bias = fields.Flag("attention_bias", false);
+        DecoderTraits traits = new() { QueryKeyValueBias = bias, OutputBias = bias, IsTiedByDefault = true };
+        GroupedAttention attention = Decoder.Attention(fields, traits);
+        if (fields.Texts("layer_types") is null)
+        {
+            throw fields.Contradiction("the field 'layer_types' is missing.");
+        }
+
+        Func<int, bool> isMamba = ModelFamilies.LayersOfType(fields, layers, "mamba", "attention", _ => false);
+        AttentionSpec mixer = Enumerable.Range(0, layers).Any(isMamba) ? SplitMamba2(fields, hidden) : attention;
+        return Decoder.Build(fields, traits, i => isMamba(i) ? mixer : attention, _ => feedForward);
+    }
+
+    /// <summary>Bamba (transformers 4.57, models/bamba): Mamba-2, with attention on the layers that are listed, and MLPs.</summary>
+    public static ModelArchitecture Bamba(ConfigFields fields)
+    {
+        IReadOnlySet<int> attentionLayers = fields.LayerNumbers("attn_layer_indices");
+        DecoderTraits traits = new() { DefaultContext = 262144 };
+        GroupedAttention attention = Decoder.Attention(fields, traits);
+        RecurrentMixer mamba = SplitMamba2(fields, fields.Width("hidden_size"));
+        return Decoder.Build(fields, traits, i => attentionLayers.Contains(i) ? attention : mamba);
+    }
+
+    /// <summary>Mamba-2 under the field names of Bamba and Granite: the heads' width follows where it is <c>auto</c>.</summary>
+    private static RecurrentMixer SplitMamba2(ConfigFields fields, int hidden)
+    {
+        int heads = fields.Width("mamba_n_heads");
+        int inner = fields.Width("mamba_expand", 2) * hidden;
+        int headDimension = fields.IsText("mamba_d_head") ? inner / heads : fields.Width("mamba_d_head", inner / heads);
+        return (long)heads * headDimension == inner
+            ? Mamba2Mixer(hidden, heads, headDimension, fields.Width("mamba_n_groups", 1), fields.Width("mamba_d_state", 256),
+                fields.Width("mamba_d_conv", 4), fields.Flag("mamba_conv_bias", true), fields.Flag("mamba_proj_bias", false), 2)
+            : throw fields.Contradiction($"{heads} state-space heads of {headDimension} do not make the inner width of {inner}.");
+    }
+
     /// <summary>Qwen3-Next and the text models of Qwen3.5: gated delta nets on three of four layers (Yang et al. 2024).</summary>
     public static ModelArchitecture QwenNext(ConfigFields fields)
     {
@@ -193,11 +266,14 @@ internal static class HybridFamily
         int layers = fields.Layers("num_hidden_layers");
         Func<int, bool> isLinear = ModelFamilies.LayersOfType(
             fields, layers, "linear_attention", "full_attention", i => (i + 1) % interval != 0);
-        return Decoder.Build(
-            fields,
-            traits,
-            i => isLinear(i) ? delta : full,
-            fields.Count("num_experts") > 0 ? MixtureFamily.QwenFeedForward(fields) : null);
+        Func<int, FeedForwardSpec>? feedForward = fields.Count("num_experts") > 0 ? MixtureFamily.QwenFeedForward(fields) : null;
+        ModelArchitecture model = Decoder.Build(fields, traits, i => isLinear(i) ? delta : full, feedForward);
+
+        // A prediction layer is one more layer of full attention, a projection of two residual streams into one, their
+        // norms and the norm before the head.
+        long predictionLayer = full.Parameters(hidden).Total + model.Layers[^1].FeedForward.Parameters(hidden).Total
+            + (2 * hidden) + (2 * hidden * hidden) + (3 * hidden);
+        return model with { MultiTokenPredictionParameters = fields.Count("mtp_num_hidden_layers") * predictionLayer };
     }
 
     private static ModelArchitecture Recurrent(ConfigFields fields, int hidden, RecurrentMixer mixer, bool tiedByDefault)

@@ -56,6 +56,65 @@ internal static class LlamaFamily
         return Decoder.Build(fields, new DecoderTraits { QueryKeyValueBias = bias, OutputBias = bias });
     }
 
+    /// <summary>InternLM 3: separate switches for the biases of queries, keys and values, and for all others.</summary>
+    public static ModelArchitecture InternLm3(ConfigFields fields)
+    {
+        bool bias = fields.Flag("bias", false);
+        return Decoder.Build(fields, new DecoderTraits
+        {
+            QueryKeyValueBias = fields.Flag("qkv_bias", false),
+            OutputBias = bias,
+            MlpBias = bias,
+            DefaultContext = 32768,
+        });
+    }
+
+    /// <summary>
+    /// Phi-3-small (code beside the weights): layer norms with biases, biases everywhere, a tied head. Its block-sparse
+    /// layers cache every token.
+    /// </summary>
+    public static ModelArchitecture Phi3Small(ConfigFields fields)
+    {
+        DecoderTraits traits = new()
+        {
+            QueryKeyValueBias = true,
+            OutputBias = true,
+            LayerNormVectors = 4,
+            OuterNormVectors = 2,
+            IsTiedByDefault = true,
+            DefaultContext = 8192,
+        };
+        DenseMlp mlp = new() { IntermediateSize = fields.Width("ff_intermediate_size"), IsGated = true, HasBias = true };
+        return Decoder.Build(fields, traits, _ => mlp);
+    }
+
+    /// <summary>Nemotron-4 and Minitron: layer norms with biases and a plain MLP (transformers 4.57, models/nemotron).</summary>
+    public static ModelArchitecture Nemotron(ConfigFields fields)
+    {
+        bool bias = fields.Flag("attention_bias", false);
+        return Decoder.Build(fields, new DecoderTraits
+        {
+            QueryKeyValueBias = bias,
+            OutputBias = bias,
+            MlpBias = fields.Flag("mlp_bias", false),
+            IsGated = false,
+            LayerNormVectors = 4,
+            OuterNormVectors = 2,
+            DefaultContext = 4096,
+        });
+    }
+
+    /// <summary>StableLM 2: layer norms with biases; one norm where attention and MLP stand side by side.</summary>
+    public static ModelArchitecture StableLm(ConfigFields fields) => fields.Flag("qk_layernorm", false)
+        ? throw fields.Contradiction("'qk_layernorm' is true, and the norm of each head is not known in this family.")
+        : Decoder.Build(fields, new DecoderTraits
+        {
+            QueryKeyValueBias = fields.Flag("use_qkv_bias", false),
+            LayerNormVectors = fields.Flag("use_parallel_residual", false) ? 2 : 4,
+            OuterNormVectors = 2,
+            DefaultContext = 4096,
+        });
+
     /// <summary>Baichuan 1 and 2: as many KV heads as heads; the 13B model has no positions to configure.</summary>
     public static ModelArchitecture Baichuan(ConfigFields fields) =>
         Decoder.Build(fields, new DecoderTraits { DefaultContext = fields.Length("model_max_length", 4096) });
@@ -114,6 +173,14 @@ internal static class LlamaFamily
         QueryKeyNorm = QueryKeyNorm.Head,
         Window = fields.OptionalWidth("sliding_window"),
         IsWindowed = i => (i + 1) % 4 != 0,
+    });
+
+    /// <summary>GLM-4-9B as transformers has it: biases on queries, keys and values only.</summary>
+    public static ModelArchitecture Glm(ConfigFields fields) => Decoder.Build(fields, new DecoderTraits
+    {
+        QueryKeyValueBias = fields.Flag("attention_bias", false),
+        DefaultHeadDimension = 128,
+        DefaultContext = 131072,
     });
 
     /// <summary>GLM-4-0414: norms before and after both parts of a layer.</summary>

@@ -185,9 +185,16 @@ internal static class MixtureFamily
             StateBytes = (long)softmax.HeadCount * softmax.HeadDimension * softmax.HeadDimension * sizeof(float),
             InnerElements = 5 * width,
         };
+        int layers = fields.Layers("num_hidden_layers");
+        if (fields.Texts("layer_types") is not null)
+        {
+            Func<int, bool> isLinear = ModelFamilies.LayersOfType(
+                fields, layers, "linear_attention", "full_attention", _ => false);
+            return Decoder.Build(fields, traits, i => isLinear(i) ? lightning : softmax, _ => experts);
+        }
+
         IReadOnlyList<int> kinds = fields.Integers("attn_type_list")
             ?? throw fields.Contradiction("'attn_type_list' is missing.");
-        int layers = fields.Layers("num_hidden_layers");
         if (kinds.Count != layers)
         {
             throw fields.Contradiction($"'attn_type_list' has {kinds.Count} entries for {layers} layers.");

@@ -10,16 +10,20 @@ internal static class ModelFamilies
         new Dictionary<string, Func<ConfigFields, ModelArchitecture>>
         {
             ["llama"] = LlamaFamily.Llama,
+            ["Yi"] = LlamaFamily.Llama,
             ["mistral"] = LlamaFamily.Mistral,
             ["qwen2"] = LlamaFamily.Qwen2,
             ["qwen3"] = LlamaFamily.Qwen3,
             ["mimo"] = LlamaFamily.MiMo,
             ["phi"] = LlamaFamily.Phi,
             ["phi3"] = LlamaFamily.Phi3,
+            ["phi3small"] = LlamaFamily.Phi3Small,
             ["granite"] = LlamaFamily.Llama,
             ["smollm3"] = LlamaFamily.Llama,
             ["seed_oss"] = LlamaFamily.SeedOss,
             ["internlm2"] = LlamaFamily.InternLm2,
+            ["internlm"] = LlamaFamily.InternLm2,
+            ["internlm3"] = LlamaFamily.InternLm3,
             ["baichuan"] = LlamaFamily.Baichuan,
             ["olmo"] = LlamaFamily.Olmo,
             ["olmo2"] = LlamaFamily.Olmo2,
@@ -29,14 +33,19 @@ internal static class ModelFamilies
             ["exaone"] = GptFamily.Exaone,
             ["exaone4"] = LlamaFamily.Exaone4,
             ["glm4"] = LlamaFamily.Glm4,
+            ["glm"] = LlamaFamily.Glm,
             ["hunyuan_v1_dense"] = LlamaFamily.HunyuanDense,
             ["ernie4_5"] = LlamaFamily.Ernie,
             ["starcoder2"] = LlamaFamily.StarCoder2,
+            ["nemotron"] = LlamaFamily.Nemotron,
+            ["stablelm"] = LlamaFamily.StableLm,
             ["gpt_neox"] = LlamaFamily.GptNeoX,
             ["gemma"] = GemmaFamily.Gemma,
             ["gemma2"] = GemmaFamily.Gemma2,
             ["gemma3_text"] = GemmaFamily.Gemma3Text,
             ["gemma3"] = GemmaFamily.Gemma3,
+            ["gemma4"] = GemmaFamily.Gemma4,
+            ["gemma4_text"] = GemmaFamily.Gemma4Text,
             ["opt"] = OptFamily.Build,
             ["gpt2"] = GptFamily.Gpt2,
             ["gpt_bigcode"] = GptFamily.GptBigCode,
@@ -53,6 +62,8 @@ internal static class ModelFamilies
             ["dbrx"] = MixtureFamily.Dbrx,
             ["minimax_m2"] = MixtureFamily.MiniMaxM2,
             ["minimax_text_01"] = MixtureFamily.MiniMaxText,
+            ["minimax"] = MixtureFamily.MiniMaxText,
+            ["minimax_m1"] = MixtureFamily.MiniMaxText,
             ["olmoe"] = MixtureFamily.Olmoe,
             ["granitemoe"] = MixtureFamily.Granite,
             ["ernie4_5_moe"] = MixtureFamily.Ernie,
@@ -64,27 +75,41 @@ internal static class ModelFamilies
             ["deepseek_v32"] = DeepSeekFamily.Build,
             ["kimi_k2"] = DeepSeekFamily.Build,
             ["glm4_moe"] = DeepSeekFamily.Build,
+            ["glm4_moe_lite"] = DeepSeekFamily.Build,
             ["glm_moe_dsa"] = DeepSeekFamily.Build,
-            ["kimi_k25"] = MultimodalFamily.KimiK25,
+            ["kimi_k25"] = MultimodalFamily.Kimi,
+            ["kimi_vl"] = MultimodalFamily.Kimi,
+            ["mistral3"] = MultimodalFamily.Mistral3,
             ["llama4"] = MultimodalFamily.Llama4,
             ["llama4_text"] = MultimodalFamily.Llama4,
             ["qwen2_5_vl"] = MultimodalFamily.Qwen25Vl,
+            ["qwen2_vl"] = MultimodalFamily.Qwen2Vl,
+            ["qwen2_vl_text"] = LlamaFamily.Qwen2,
+            ["qwen2_5_vl_text"] = LlamaFamily.Qwen2,
             ["qwen3_vl"] = MultimodalFamily.Qwen3Vl,
             ["qwen3_vl_text"] = LlamaFamily.Qwen3,
             ["qwen3_vl_moe"] = MultimodalFamily.Qwen3VlMoe,
+            ["qwen3_vl_moe_text"] = MixtureFamily.Qwen3,
             ["qwen3_next"] = HybridFamily.QwenNext,
+            ["qwen3_5_text"] = HybridFamily.QwenNext,
+            ["qwen3_5_moe_text"] = HybridFamily.QwenNext,
             ["qwen3_5"] = MultimodalFamily.Qwen35,
             ["qwen3_5_moe"] = MultimodalFamily.Qwen35,
             ["mamba"] = HybridFamily.Mamba,
             ["falcon_mamba"] = HybridFamily.Mamba,
             ["mamba2"] = HybridFamily.Mamba2,
             ["jamba"] = HybridFamily.Jamba,
+            ["granitemoehybrid"] = HybridFamily.GraniteHybrid,
+            ["bamba"] = HybridFamily.Bamba,
             ["nemotron_h"] = HybridFamily.NemotronH,
             ["nemotron-nas"] = HybridFamily.NemotronNas,
         }.ToFrozenDictionary();
 
-    /// <exception cref="LlmOpsException">The family is not known, or the fields make no architecture of it.</exception>
-    public static ModelArchitecture Build(string family, ConfigFields fields, string origin)
+    /// <param name="family">The <c>model_type</c>.</param>
+    /// <param name="fields">The configuration.</param>
+    /// <param name="notes">Takes what was assumed where the family is not known and was derived; else nothing.</param>
+    /// <exception cref="LlmOpsException">The fields make no architecture of the family, or do not suffice to derive one.</exception>
+    public static ModelArchitecture Build(string family, ConfigFields fields, List<string> notes)
     {
         if (s_builders.TryGetValue(family, out Func<ConfigFields, ModelArchitecture>? build))
         {
@@ -93,9 +118,7 @@ internal static class ModelFamilies
 
         string? nearest = NameMatcher.Nearest(family, s_builders.Keys);
         string hint = nearest is null ? "" : $" The nearest known family is '{nearest}'.";
-        string known = string.Join(", ", s_builders.Keys.Order(StringComparer.Ordinal));
-        throw new LlmOpsException("ModelFamilyNotSupported", ErrorKind.NotSupported,
-            $"{origin}: the family '{family}' is not known.{hint} Known are {known}.", family);
+        return UnknownFamily.Build(family, fields, hint, notes);
     }
 
     /// <summary>Layers made one by one; equal neighbours share an instance, so that comparisons are by reference first.</summary>

@@ -46,9 +46,39 @@ internal static class MultimodalFamily
         };
     }
 
-    /// <summary>Kimi K2.5: Kimi K2 behind a tower whose sizes its configuration does not give.</summary>
-    public static ModelArchitecture KimiK25(ConfigFields fields) => DeepSeekFamily.Build(
-        fields.Object("text_config") ?? throw fields.Contradiction("the field 'text_config' is missing."));
+    /// <summary>Kimi-VL and Kimi K2.5: DeepSeek-V3's layers behind a MoonViT tower.</summary>
+    public static ModelArchitecture Kimi(ConfigFields fields)
+    {
+        ConfigFields text = Text(fields);
+        ModelArchitecture model = DeepSeekFamily.Build(text);
+        return fields.Object("vision_config") is { } tower
+            ? model with { VisionParameters = MoonTower(tower, model.HiddenSize) }
+            : model;
+    }
+
+    /// <summary>Qwen2-VL: text fields at the top, a tower with plain MLPs.</summary>
+    public static ModelArchitecture Qwen2Vl(ConfigFields fields)
+    {
+        ConfigFields text = fields.Object("text_config") ?? fields;
+        long vision = fields.Object("vision_config") is { } tower ? Qwen2Tower(tower, text.Width("hidden_size")) : 0;
+        return LlamaFamily.Qwen2(text) with { VisionParameters = vision, HasTiedHead = IsTied(fields, text) };
+    }
+
+    /// <summary>Mistral Small 3.1 and later: Mistral behind a Pixtral tower.</summary>
+    public static ModelArchitecture Mistral3(ConfigFields fields)
+    {
+        ConfigFields text = Text(fields);
+        string family = text.Text("model_type") ?? "mistral";
+        if (family != "mistral")
+        {
+            throw fields.Contradiction($"'text_config' is of the family '{family}'; this family has mistral there.");
+        }
+
+        ModelArchitecture model = LlamaFamily.Mistral(text) with { HasTiedHead = IsTied(fields, text) };
+        return fields.Object("vision_config") is { } tower
+            ? model with { VisionParameters = PixtralTower(tower) + Mistral3Projector(fields, tower, model.HiddenSize) }
+            : model;
+    }
 
     private static ModelArchitecture WithQwen3Tower(ConfigFields fields, Func<ConfigFields, ModelArchitecture> build)
     {
@@ -60,9 +90,57 @@ internal static class MultimodalFamily
         };
     }
 
+    private static ConfigFields Text(ConfigFields fields) =>
+        fields.Object("text_config") ?? throw fields.Contradiction("the field 'text_config' is missing.");
+
     /// <summary>The outer configuration decides; where it says nothing, the inner one.</summary>
     private static bool IsTied(ConfigFields fields, ConfigFields text) =>
         fields.Flag("tie_word_embeddings", text.Flag("tie_word_embeddings", false));
+
+    /// <summary>MoonViT (code beside the weights), under the field names of Kimi-VL or those of Kimi K2.5.</summary>
+    private static long MoonTower(ConfigFields tower, long textHidden)
+    {
+        string prefix = tower.OptionalWidth("vt_hidden_size") is null ? "" : "vt_";
+        long hidden = tower.Width(prefix + "hidden_size"), intermediate = tower.Width(prefix + "intermediate_size");
+        long patch = tower.Width("patch_size", 14);
+        IReadOnlyList<int> kernel = tower.Integers("merge_kernel_size") ?? [2, 2];
+        long merged = kernel.Aggregate(hidden, (width, side) => width * side);
+        long layer = (4 * hidden) + (4 * hidden * hidden) + (4 * hidden) + (2 * hidden * intermediate) + intermediate + hidden;
+        return (3 * patch * patch * hidden) + hidden
+            + ((long)tower.Width("init_pos_emb_height", 64) * tower.Width("init_pos_emb_width", 64) * hidden)
+            + (tower.Layers(prefix + "num_hidden_layers") * layer) + (2 * hidden)
+            + (2 * hidden) + (merged * merged) + merged + (merged * textHidden) + textHidden;
+    }
+
+    private static long Qwen2Tower(ConfigFields tower, long textHidden)
+    {
+        long hidden = tower.Width("embed_dim"), intermediate = hidden * tower.Width("mlp_ratio", 4);
+        long side = tower.Width("spatial_merge_size", 2);
+        long merged = side * side * hidden;
+        long patch = (long)tower.Width("patch_size", 14) * tower.Width("patch_size", 14)
+            * tower.Width("temporal_patch_size", 2) * tower.Width("in_channels", tower.Width("in_chans", 3));
+        long layer = (4 * hidden * hidden) + (4 * hidden) + (2 * hidden * intermediate) + intermediate + hidden + (4 * hidden);
+        long output = tower.Width("hidden_size", (int)textHidden);
+        return (patch * hidden) + (tower.Layers("depth") * layer)
+            + (2 * hidden) + (merged * merged) + merged + (merged * output) + output;
+    }
+
+    /// <summary>Gated MLPs, no biases, one norm before the layers and two in each.</summary>
+    private static long PixtralTower(ConfigFields tower)
+    {
+        long hidden = tower.Width("hidden_size"), intermediate = tower.Width("intermediate_size");
+        long patch = tower.Width("patch_size", 16);
+        return (tower.Width("num_channels", 3) * patch * patch * hidden) + hidden
+            + (tower.Layers("num_hidden_layers") * ((4 * hidden * hidden) + (3 * hidden * intermediate) + (2 * hidden)));
+    }
+
+    /// <summary>A norm, a merger of neighbouring patches, and two layers into the text model.</summary>
+    private static long Mistral3Projector(ConfigFields fields, ConfigFields tower, long textHidden)
+    {
+        long hidden = tower.Width("hidden_size"), side = fields.Width("spatial_merge_size", 2);
+        long bias = fields.Flag("multimodal_projector_bias", false) ? 2 * textHidden : 0;
+        return hidden + (side * side * hidden * hidden) + (hidden * textHidden) + (textHidden * textHidden) + bias;
+    }
 
     private static long Qwen25Tower(ConfigFields tower, long textHidden)
     {
