@@ -162,9 +162,17 @@ public static class ModelCatalog
                 entry.Texts("aliases"));
         }
 
-        /// <param name="Start">Where the model's object begins in the file.</param>
-        /// <param name="Length">Its length in bytes.</param>
-        /// <param name="Repositories">The repository, then the aliases.</param>
-        private readonly record struct Entry(int Start, int Length, IReadOnlyList<string> Repositories);
+        /// <summary>A class, because collections of a value type are compiled at first use.</summary>
+        /// <param name="start">Where the model's object begins in the file.</param>
+        /// <param name="length">Its length in bytes.</param>
+        /// <param name="repositories">The repository, then the aliases.</param>
+        private sealed class Entry(int start, int length, IReadOnlyList<string> repositories)
+        {
+            public int Start => start;
+
+            public int Length => length;
+
+            public IReadOnlyList<string> Repositories => repositories;
+        }
     }
 }

@@ -1,4 +1,3 @@
-using System.Collections.Frozen;
 using System.Collections.Immutable;
 
 namespace LlmOps.Core.Models.Families;
@@ -6,8 +5,8 @@ namespace LlmOps.Core.Models.Families;
 /// <summary>Which family reads which <c>model_type</c>. A new family is one builder and its rows here.</summary>
 internal static class ModelFamilies
 {
-    private static readonly FrozenDictionary<string, Func<ConfigFields, ModelArchitecture>> s_builders =
-        new Dictionary<string, Func<ConfigFields, ModelArchitecture>>
+    private static readonly Dictionary<string, Func<ConfigFields, ModelArchitecture>> s_builders =
+        new(StringComparer.Ordinal)
         {
             ["llama"] = LlamaFamily.Llama,
             ["Yi"] = LlamaFamily.Llama,
@@ -103,7 +102,7 @@ internal static class ModelFamilies
             ["bamba"] = HybridFamily.Bamba,
             ["nemotron_h"] = HybridFamily.NemotronH,
             ["nemotron-nas"] = HybridFamily.NemotronNas,
-        }.ToFrozenDictionary();
+        };
 
     /// <param name="family">The <c>model_type</c>.</param>
     /// <param name="fields">The configuration.</param>
@@ -124,14 +123,32 @@ internal static class ModelFamilies
     /// <summary>Layers made one by one; equal neighbours share an instance, so that comparisons are by reference first.</summary>
     public static ImmutableArray<LayerSpec> Layers(int count, Func<int, LayerSpec> make)
     {
-        Dictionary<LayerSpec, LayerSpec> distinct = [];
+        // Nearly all models have few kinds of layers, which are compared faster than hashed; pruned ones have many.
+        const int few = 8;
+        List<LayerSpec> kinds = [];
+        Dictionary<LayerSpec, LayerSpec>? manyKinds = null;
         var layers = ImmutableArray.CreateBuilder<LayerSpec>(count);
         for (int i = 0; i < count; i++)
         {
             LayerSpec layer = make(i);
-            if (!distinct.TryGetValue(layer, out LayerSpec? shared))
+            LayerSpec? shared = null;
+            if (manyKinds is not null)
             {
-                distinct.Add(layer, shared = layer);
+                manyKinds.TryGetValue(layer, out shared);
+            }
+            else
+            {
+                shared = kinds.Find(layer.Equals);
+            }
+
+            if (shared is null)
+            {
+                kinds.Add(shared = layer);
+                manyKinds?.Add(layer, layer);
+                if (kinds.Count == few)
+                {
+                    manyKinds = kinds.ToDictionary(kind => kind);
+                }
             }
 
             layers.Add(shared);
