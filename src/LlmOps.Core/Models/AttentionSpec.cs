@@ -118,7 +118,10 @@ public sealed record GroupedAttention : AttentionSpec
         {
             long keyWidth = (long)KeyValueHeadCount * HeadDimension;
             yield return Matrix("k_proj", keyWidth, hidden, WeightSharding.KeyValue);
-            yield return Matrix("v_proj", keyWidth, hidden, WeightSharding.KeyValue);
+            if (!HasKeysAsValues)
+            {
+                yield return Matrix("v_proj", keyWidth, hidden, WeightSharding.KeyValue);
+            }
         }
 
         yield return Matrix("o_proj", hidden, queryWidth);

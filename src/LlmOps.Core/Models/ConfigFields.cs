@@ -32,6 +32,9 @@ internal readonly struct ConfigFields
     /// <summary>A count that may be 0, and is where the field is absent or null.</summary>
     public int Count(string name) => Integer(name, 0, MaximumWidth) ?? 0;
 
+    /// <summary>Multi-token-prediction layers, of which published models have three at most; 0 where the field is absent.</summary>
+    public int PredictionLayers(string name) => Integer(name, 0, 64) ?? 0;
+
     public int Layers(string name, int? otherwise = null) => Integer(name, 1, MaximumLayers) ?? otherwise ?? throw Missing(name);
 
     /// <summary>The number of layers under the first of two names that is there.</summary>

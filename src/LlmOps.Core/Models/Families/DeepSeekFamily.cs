@@ -37,9 +37,9 @@ internal static class DeepSeekFamily
             _ => attention,
             i => i >= firstRouted && i % step == 0 ? experts : dense) with
         {
-            MultiTokenPredictionParameters = fields.Count("num_nextn_predict_layers") * predictionLayer,
+            MultiTokenPredictionParameters = fields.PredictionLayers("num_nextn_predict_layers") * predictionLayer,
             PredictionLayer = new LayerSpec(attention, experts, 5 * hidden),
-            PredictionLayerCount = fields.Count("num_nextn_predict_layers"),
+            PredictionLayerCount = fields.PredictionLayers("num_nextn_predict_layers"),
         };
     }
 

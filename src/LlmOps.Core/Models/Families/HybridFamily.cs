@@ -110,7 +110,7 @@ internal static class HybridFamily
 
             // A run of further layers that predict, the projection of two residual streams into one, their norms and the
             // norm before the head.
-            MultiTokenPredictionParameters = fields.Count("num_nextn_predict_layers") * (predicted.Length == 0
+            MultiTokenPredictionParameters = fields.PredictionLayers("num_nextn_predict_layers") * (predicted.Length == 0
                 ? 0
                 : predicted.Sum(part => Parameters(Layer(part))) + (2L * hidden * hidden) + (3L * hidden)),
         };
@@ -273,7 +273,7 @@ internal static class HybridFamily
         // norms and the norm before the head.
         long predictionLayer = full.Parameters(hidden).Total + model.Layers[^1].FeedForward.Parameters(hidden).Total
             + (2 * hidden) + (2 * hidden * hidden) + (3 * hidden);
-        return model with { MultiTokenPredictionParameters = fields.Count("mtp_num_hidden_layers") * predictionLayer };
+        return model with { MultiTokenPredictionParameters = fields.PredictionLayers("mtp_num_hidden_layers") * predictionLayer };
     }
 
     private static ModelArchitecture Recurrent(ConfigFields fields, int hidden, RecurrentMixer mixer, bool tiedByDefault)
