@@ -12,17 +12,41 @@ internal static partial class GgufModel
     /// <summary>llama.cpp's own name for split files (gguf-split): <c>name-00001-of-00003.gguf</c>.</summary>
     private const int MaximumParts = 9999;
 
-    /// <summary><c>general.file_type</c>, as far as there is a quantization of that name (llama.cpp, include/llama.h).</summary>
+    /// <summary><c>general.file_type</c> by name (llama.cpp, include/llama.h, llama_ftype).</summary>
     private static readonly FrozenDictionary<long, string> s_fileTypes = new Dictionary<long, string>
     {
         [0] = "FP32",
         [1] = "FP16",
         [2] = "Q4_0",
+        [3] = "Q4_1",
         [7] = "Q8_0",
+        [8] = "Q5_0",
+        [9] = "Q5_1",
+        [10] = "Q2_K",
+        [11] = "Q3_K_S",
+        [12] = "Q3_K_M",
+        [13] = "Q3_K_L",
+        [14] = "Q4_K_S",
         [15] = "Q4_K_M",
+        [16] = "Q5_K_S",
         [17] = "Q5_K_M",
         [18] = "Q6_K",
+        [19] = "IQ2_XXS",
+        [20] = "IQ2_XS",
+        [21] = "Q2_K_S",
+        [22] = "IQ3_XS",
+        [23] = "IQ3_XXS",
+        [24] = "IQ1_S",
+        [25] = "IQ4_NL",
+        [26] = "IQ3_S",
+        [27] = "IQ3_M",
+        [28] = "IQ2_S",
+        [29] = "IQ2_M",
+        [30] = "IQ4_XS",
+        [31] = "IQ1_M",
         [32] = "BF16",
+        [36] = "TQ1_0",
+        [37] = "TQ2_0",
     }.ToFrozenDictionary();
 
     /// <summary>The name of the first part of the set that a file is part of; null where it is no part.</summary>
@@ -241,12 +265,14 @@ internal static partial class GgufModel
     {
         if (!tensors.IsEmpty && Integer(header, "general.file_type") is { } type)
         {
-            return s_fileTypes.TryGetValue(type, out string? named) ? Quantization.Parse(named) : null;
+            return s_fileTypes.TryGetValue(type, out string? named)
+                ? Quantization.Known.FirstOrDefault(quantization => quantization.Name == named)
+                : null;
         }
 
         string[] types = [.. tensors.Where(t => t.Shape.Length > 1).Select(t => t.ElementType.Name).Distinct()];
         return types is [var single] && s_fileTypes.Values.FirstOrDefault(known => known == single || known == "FP" + single[1..]) is { } name
-            ? Quantization.Parse(name)
+            ? Quantization.Known.FirstOrDefault(quantization => quantization.Name == name)
             : null;
     }
 
