@@ -20,7 +20,7 @@ public static class HuggingFaceConfig
     /// <param name="name">The model's name; null takes it from the configuration, or from <paramref name="origin"/>.</param>
     /// <exception cref="LlmOpsException">The content is no configuration, or one that cannot be.</exception>
     public static LlmModel Read(ReadOnlyMemory<byte> utf8Json, string origin, string? name = null) =>
-        Parse(utf8Json, origin, root => Read(root, origin, name, origin));
+        Parse(utf8Json, origin, root => Sized(Read(root, origin, name, origin)));
 
     /// <param name="utf8Json">The content of <c>config.json</c>.</param>
     /// <param name="origin">What errors call the file: its path.</param>
@@ -37,7 +37,14 @@ public static class HuggingFaceConfig
     {
         // Within the parse: the scheme's lists are matched, and refused, while the model is made.
         return Parse(quantization, quantizationOrigin, scheme => Parse(utf8Json, origin, root =>
-            Read(root, origin, name, origin, quantization: ModelOptScheme(scheme, quantizationOrigin))));
+            Sized(Read(root, origin, name, origin, quantization: ModelOptScheme(scheme, quantizationOrigin)))));
+    }
+
+    /// <summary>The model, once its scheme was matched to its matrices: a file's lists may be what cannot be.</summary>
+    private static LlmModel Sized(LlmModel model)
+    {
+        _ = model.WeightBytes;
+        return model;
     }
 
     private static QuantizationScheme ModelOptScheme(JsonElement root, string origin) =>

@@ -13,6 +13,10 @@ namespace LlmOps.Core.Models;
 public sealed class LlmModel
 {
     private readonly ShardedParameters[] _layersBefore;
+    private readonly Quantization _elements;
+
+    // Matching a scheme's patterns to every matrix takes longer than all the rest, and a list of models does not need it.
+    private readonly Lazy<WeightStorage?> _storage;
     private readonly ConcurrentDictionary<int, ImmutableArray<PipelineStage>> _stages = [];
 
     /// <param name="name">As published.</param>
@@ -35,16 +39,13 @@ public sealed class LlmModel
             .FirstOrDefault(feedForward => feedForward is not NoFeedForward);
         RoutedLayer = architecture.Layers.Select(layer => layer.FeedForward).OfType<MixtureOfExperts>().FirstOrDefault();
 
+        _elements = published;
+        _storage = new Lazy<WeightStorage?>(scheme is null ? () => null : () => StoreIn(scheme));
         _layersBefore = new ShardedParameters[architecture.Layers.Length + 1];
         try
         {
             Parameters = new ParameterBreakdown(architecture);
-            Storage = scheme is null
-                ? null
-                : WeightStorage.Of(architecture, Parameters, scheme, published.UnquantizedBits / 8);
-            PublishedQuantization = Storage?.Quantization ?? published;
             PublishedKvCacheDataType = scheme?.KvCacheDataType ?? KvCacheDataType.Auto;
-            WeightBytes = Storage?.Bytes ?? ParameterCount * (published.UnquantizedBits / 8);
             KvCache = new KvCacheGeometry(architecture.Layers);
             AttentionGroups = AttentionLayerGroup.Of(architecture.Layers);
             KvBytesPerToken = (long)KvCache.BytesPerToken(KvElementBytes);
@@ -59,8 +60,7 @@ public sealed class LlmModel
         }
         catch (OverflowException e)
         {
-            throw new LlmOpsException("ModelTooLarge", ErrorKind.InvalidData,
-                $"The configuration of '{name}' claims more parameters than 2^63; no such model exists.", name, e);
+            throw TooLarge(e);
         }
     }
 
@@ -100,7 +100,7 @@ public sealed class LlmModel
     public KvCacheGeometry KvCache { get; }
 
     /// <summary>How the published weights are stored; FP16 where the configuration does not say.</summary>
-    public Quantization PublishedQuantization { get; }
+    public Quantization PublishedQuantization => Storage?.Quantization ?? _elements;
 
     /// <summary>Whether the configuration says how the weights are stored.</summary>
     public bool HasPublishedType { get; internal init; } = true;
@@ -110,7 +110,7 @@ public sealed class LlmModel
         Architecture, Parameters, PublishedQuantization.Name, PublishedQuantization.UnquantizedBits / 8);
 
     /// <summary>Bytes of the published weights, without multi-token-prediction layers.</summary>
-    public long WeightBytes { get; }
+    public long WeightBytes => Storage?.Bytes ?? (ParameterCount * (_elements.UnquantizedBits / 8));
 
     /// <summary>Bits of a weight of the published checkpoint on average, scales and zero points included.</summary>
     public double AverageBitsPerWeight => 8.0 * WeightBytes / ParameterCount;
@@ -179,7 +179,7 @@ public sealed class LlmModel
     /// <summary>Bytes of a cached element where the KV-cache type is not chosen.</summary>
     public int KvElementBytes => PublishedKvCacheDataType is KvCacheDataType.FP8 or KvCacheDataType.INT8
         ? 1
-        : PublishedQuantization.UnquantizedBits / 8;
+        : _elements.UnquantizedBits / 8;
 
     /// <summary>What each pipeline stage holds.</summary>
     /// <param name="pipelineParallelSize">Number of stages, between 1 and the number of layers.</param>
@@ -187,7 +187,7 @@ public sealed class LlmModel
         _stages.GetOrAdd(pipelineParallelSize, static (size, model) => PipelineStage.Split(model, size), this);
 
     /// <summary>Bytes of the published weights, matrix by matrix; null where they are not quantized.</summary>
-    internal WeightStorage? Storage { get; }
+    internal WeightStorage? Storage => _storage.Value;
 
     /// <summary>
     /// The same where a quantization is the checkpoint's own; null where it was chosen, and where the checkpoint has none.
@@ -233,6 +233,21 @@ public sealed class LlmModel
         _layersBefore[first + count] - _layersBefore[first];
 
     public override string ToString() => Name;
+
+    private WeightStorage? StoreIn(QuantizationScheme scheme)
+    {
+        try
+        {
+            return WeightStorage.Of(Architecture, new ParameterBreakdown(Architecture), scheme, _elements.UnquantizedBits / 8);
+        }
+        catch (OverflowException e)
+        {
+            throw TooLarge(e);
+        }
+    }
+
+    private LlmOpsException TooLarge(OverflowException inner) => new("ModelTooLarge", ErrorKind.InvalidData,
+        $"The configuration of '{Name}' claims more parameters than 2^63; no such model exists.", Name, inner);
 
     private MixtureOfExperts? RoutedLayer { get; }
 
