@@ -1,4 +1,3 @@
-using System.Collections.Frozen;
 using System.Collections.Immutable;
 
 namespace LlmOps.Core.Precision;
@@ -52,10 +51,10 @@ public sealed record GgmlType(int Id, string Name, int BlockSize, int BlockBytes
         new(42, "Q2_0", 64, 18),
     ];
 
-    private static readonly FrozenDictionary<int, GgmlType> s_byId = s_known.ToFrozenDictionary(type => type.Id);
+    private static readonly Dictionary<int, GgmlType> s_byId = s_known.ToDictionary(type => type.Id);
 
-    private static readonly FrozenDictionary<string, GgmlType> s_byName =
-        s_known.ToFrozenDictionary(type => type.Name, StringComparer.OrdinalIgnoreCase);
+    private static readonly Dictionary<string, GgmlType> s_byName =
+        s_known.ToDictionary(type => type.Name, StringComparer.OrdinalIgnoreCase);
 
     /// <summary>All types that files may hold, by number. The removed ones (4, 5, 31 to 33, 36 to 38) are not among them.</summary>
     public static ImmutableArray<GgmlType> Known => s_known;

@@ -1,4 +1,3 @@
-using System.Collections.Frozen;
 
 namespace LlmOps.Core.Precision;
 
@@ -75,7 +74,7 @@ public sealed class Quantization
         Block("TQ1_0"),
     ];
 
-    private static readonly FrozenDictionary<string, Quantization> s_byName = BuildIndex();
+    private static readonly Dictionary<string, Quantization> s_byName = BuildIndex();
 
     private Quantization(
         string name, double bitsPerWeight, QuantizationScope scope, double computeBytes, string layout)
@@ -158,7 +157,7 @@ public sealed class Quantization
         new(name, measuredBits, QuantizationScope.AllMatrices, 2,
             $"mix of {types}, as measured on Llama-3.1-8B: llama.cpp tools/quantize/README.md");
 
-    private static FrozenDictionary<string, Quantization> BuildIndex()
+    private static Dictionary<string, Quantization> BuildIndex()
     {
         Dictionary<string, Quantization> index = [];
         foreach (Quantization quantization in s_known)
@@ -179,6 +178,6 @@ public sealed class Quantization
             index.Add(NameMatcher.Canonical(alias), index[NameMatcher.Canonical(name)]);
         }
 
-        return index.ToFrozenDictionary();
+        return index;
     }
 }
