@@ -74,16 +74,12 @@ internal static class LlmOpsCommand
         Diagnostics diagnostics = new(terminal.Error);
         if (parse.CommandResult.Command == root && parse.UnmatchedTokens is [{ } unknown, ..])
         {
-            string hint = NameMatcher.Nearest(unknown, root.Subcommands.Select(c => c.Name)) is { } nearest
-                ? $" Did you mean {nearest}?"
-                : "";
+            string hint = NameMatcher.Suggest(unknown, root.Subcommands.Select(c => c.Name));
             diagnostics.Error($"There is no command or option '{unknown}'.{hint}");
         }
         else if (UnknownOption(parse) is { } option)
         {
-            string hint = NameMatcher.Nearest(option, parse.CommandResult.Command.Options.Select(o => o.Name)) is { } nearest
-                ? $" Did you mean {nearest}?"
-                : "";
+            string hint = NameMatcher.Suggest(option, parse.CommandResult.Command.Options.Select(o => o.Name));
             diagnostics.Error($"There is no option '{option}'.{hint}");
         }
         else

@@ -82,7 +82,7 @@ internal static class Values
             return Enum.Parse<T>(exact);
         }
 
-        string hint = NameMatcher.Nearest(text, names) is { } nearest ? $" Did you mean {nearest}?" : "";
+        string hint = NameMatcher.Suggest(text, names);
         throw new LlmOpsException(InvalidId, ErrorKind.InvalidArgument,
             $"{name} is '{text}', but must be one of {string.Join(", ", names)}.{hint}", text);
     }

@@ -53,6 +53,12 @@ public static class NameMatcher
         return bestScore <= 0.5 ? best : null;
     }
 
+    /// <summary>
+    /// The nearest candidate as a sentence to put behind an error, with a blank before it; empty where none is alike.
+    /// </summary>
+    public static string Suggest(string name, IEnumerable<string> candidates) =>
+        Nearest(name, candidates) is { } nearest ? $" Did you mean {nearest}?" : "";
+
     /// <summary>Insertions, deletions and substitutions that turn one string into the other (Levenshtein 1966).</summary>
     private static int Distance(string a, string b)
     {

@@ -32,8 +32,7 @@ public static class InstanceCatalog
             return found;
         }
 
-        string? nearest = NameMatcher.Nearest(name, Names);
-        string hint = nearest is null ? "" : $" Did you mean {nearest}?";
+        string hint = NameMatcher.Suggest(name, Names);
         throw new LlmOpsException("InstanceNotFound", ErrorKind.NotFound,
             $"No instance is named '{name}'.{hint} Get-GpuInstance or 'llmops instances' lists the known ones.", name);
     }

@@ -56,8 +56,7 @@ public sealed class InstanceFilter
             return pattern;
         }
 
-        string? nearest = NameMatcher.Nearest(pattern, names);
-        string hint = nearest is null ? "" : $" Did you mean {nearest}?";
+        string hint = NameMatcher.Suggest(pattern, names);
         throw new LlmOpsException(errorId, ErrorKind.NotFound,
             $"No {what} is named '{pattern}'.{hint} Known are {string.Join(", ", names)}.", pattern);
     }

@@ -27,8 +27,7 @@ public static class ModelCatalog
             return model;
         }
 
-        string? nearest = NameMatcher.Nearest(name, Names);
-        string hint = nearest is null ? "" : $" Did you mean {nearest}?";
+        string hint = NameMatcher.Suggest(name, Names);
         throw new LlmOpsException("ModelNotFound", ErrorKind.NotFound,
             $"No model is named '{name}'.{hint} Get-LlmModel or 'llmops models' lists the {Names.Count} known ones; "
             + "a config.json can be read from its path.", name);

@@ -136,8 +136,7 @@ public sealed class Quantization
         }
 
         string[] names = [.. s_known.Select(q => q.Name)];
-        string? nearest = NameMatcher.Nearest(name, names);
-        string hint = nearest is null ? "" : $" Did you mean {nearest}?";
+        string hint = NameMatcher.Suggest(name, names);
         throw new LlmOpsException("QuantizationNotFound", ErrorKind.NotFound,
             $"There is no quantization '{name}'.{hint} Known are {string.Join(", ", names)}.", name);
     }

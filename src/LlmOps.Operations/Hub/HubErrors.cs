@@ -113,7 +113,7 @@ internal static class HubErrors
     public static LlmOpsException NoSuchFile(HubSubject subject, string pattern, IReadOnlyList<string> files) => new(
         NotFoundId, ErrorKind.NotFound,
         $"'{subject.Repository}' has no weights file '{Shortened(pattern)}'."
-        + (NameMatcher.Nearest(pattern, files) is { } nearest ? $" Did you mean {nearest}?" : ""), subject.Target);
+        + NameMatcher.Suggest(pattern, files), subject.Target);
 
     public static LlmOpsException NoModel(HubSubject subject) => new(
         ModelMissing, ErrorKind.NotFound,

@@ -98,7 +98,7 @@ internal sealed class ConvertedAttribute : ArgumentTransformationAttribute
         }
 
         string[] names = Enum.GetNames(_type);
-        string hint = NameMatcher.Nearest(text, names) is { } nearest ? $" Did you mean {nearest}?" : "";
+        string hint = NameMatcher.Suggest(text, names);
         throw Refused(value, $"one of {string.Join(", ", names)}", hint);
     }
 
