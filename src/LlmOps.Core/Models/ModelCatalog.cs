@@ -13,6 +13,9 @@ public static class ModelCatalog
     /// <summary>Names of all models, in the catalogue's order: by family, then by size.</summary>
     public static IReadOnlyList<string> Names => s_index.Value.Names;
 
+    /// <summary>Repository ids of all models, aliases included, without building the models.</summary>
+    public static IEnumerable<string> Repositories => Names.SelectMany(s_index.Value.Repositories);
+
     public static IEnumerable<LlmModel> All => Names.Select(Get);
 
     /// <summary>

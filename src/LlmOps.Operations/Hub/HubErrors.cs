@@ -127,9 +127,7 @@ internal static class HubErrors
     private static string Nearest(string text)
     {
         // An empty name is a user's slip, not a misspelling.
-        IEnumerable<string> known = ModelCatalog.All.SelectMany(
-            model => model.Repository is { } repository ? model.Aliases.Prepend(repository) : model.Aliases);
-        return NameMatcher.Nearest(text, known) is { } nearest && !nearest.Equals(text, StringComparison.OrdinalIgnoreCase)
+        return NameMatcher.Nearest(text, ModelCatalog.Repositories) is { } nearest && !nearest.Equals(text, StringComparison.OrdinalIgnoreCase)
             ? $" Did you mean {nearest}?"
             : "";
     }
