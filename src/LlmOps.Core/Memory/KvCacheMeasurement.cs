@@ -85,8 +85,8 @@ public static class KvCacheCalculator
         }
 
         LlmModel model = request.Model;
-        bool paged = request.Engine == Engine.vLLM;
-        long blocksPerSequence = (request.SequenceLength + VllmMemory.BlockSize - 1) / VllmMemory.BlockSize;
+        EngineMemory engine = EngineMemory.Of(request.Engine);
+        int? blockSize = engine.BlockSize(request);
         int ranks = request.Parallelism.Tensor;
         double bytesPerToken = 0, bytesPerSequence = 0;
         double pool = 0;
@@ -97,15 +97,11 @@ public static class KvCacheCalculator
             bytesPerSequence += ranks * KvCacheMemory.BytesPerSequence(stage, request, request.SequenceLength);
             if (request.Gpu is { } gpu)
             {
-                MemoryBreakdown fixedPart = MemoryEstimator.ComputeStage(request with { BatchSize = 1 }, stage);
-                double free = Math.Max(0, (gpu.MemoryGiB * Units.BytesPerGiB * request.EffectiveUtilization)
-                    - fixedPart.ModelWeights - fixedPart.Activations - fixedPart.CompilationOverhead);
+                double free = Math.Max(0, engine.KvPool(
+                    request, engine.Compute(request with { BatchSize = 1 }, stage), gpu.MemoryGiB * Units.BytesPerGiB));
                 pool += ranks * free;
-                double tokenBytes = paged
-                    ? KvCacheMemory.PagedBytesPerToken(stage, request)
-                    : KvCacheMemory.BytesPerToken(stage, request);
-                double sequenceBytes = KvCacheMemory.BytesPerSequence(
-                    stage, request, paged ? blocksPerSequence * VllmMemory.BlockSize : request.SequenceLength);
+                double tokenBytes = engine.KvBytesPerToken(stage, request);
+                double sequenceBytes = engine.KvBytesPerSequence(stage, request, request.SequenceLength);
 
                 // A stage of state-space layers alone takes nothing a token, one of MLPs alone nothing at all.
                 tokens = tokenBytes > 0 ? Math.Min(tokens, free / tokenBytes) : tokens;
@@ -117,7 +113,7 @@ public static class KvCacheCalculator
 
         // A cache that no token adds to (Mamba) has no capacity in tokens.
         bool grows = measured && tokens < double.MaxValue;
-        long blocks = grows && paged ? (long)(tokens / VllmMemory.BlockSize) : 0;
+        long? blocks = grows && blockSize is { } size ? (long)(tokens / size) : null;
         return new KvCacheMeasurement
         {
             ModelName = model.Name,
@@ -131,12 +127,12 @@ public static class KvCacheCalculator
             BytesPerToken = MemoryEstimator.Whole(bytesPerToken),
             BytesPerSequence = MemoryEstimator.Whole(bytesPerSequence),
             TotalBytes = MemoryEstimator.Whole(bytesPerSequence * request.BatchSize),
-            BlockSize = paged ? VllmMemory.BlockSize : null,
-            BlockCount = paged ? blocksPerSequence * request.BatchSize : null,
+            BlockSize = blockSize,
+            BlockCount = (request.SequenceLength + blockSize - 1) / blockSize * request.BatchSize,
             Gpu = request.Gpu?.Name,
             PoolGiB = measured ? Units.ToGiB(pool) : null,
-            BlockCapacity = grows && paged ? blocks : null,
-            TokenCapacity = grows ? (paged ? blocks * VllmMemory.BlockSize : (long)tokens) : null,
+            BlockCapacity = blocks,
+            TokenCapacity = grows ? (blocks * blockSize) ?? (long)tokens : null,
             SequenceCapacity = measured && sequences < double.MaxValue ? (long)sequences : null,
         };
     }

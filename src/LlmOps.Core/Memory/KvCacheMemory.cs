@@ -6,17 +6,9 @@ namespace LlmOps.Core.Memory;
 /// <summary>Bytes of KV cache on one rank.</summary>
 internal static class KvCacheMemory
 {
-    /// <summary>
-    /// Bytes of one cached element. Where no type is chosen, vLLM caches in the type that the checkpoint was calibrated for;
-    /// transformers knows no such thing.
-    /// </summary>
-    public static double ElementBytes(in MemoryRequest request)
-    {
-        Quantization weights = request.EffectiveQuantization;
-        return request.KvCacheDataType.Bytes(request.Engine == Engine.vLLM
-            ? request.Model.KvElementBytesWith(weights)
-            : weights.UnquantizedBits / 8);
-    }
+    /// <summary>Bytes of one cached element; where no type is chosen, the engine's own choice.</summary>
+    public static double ElementBytes(in MemoryRequest request) =>
+        request.KvCacheDataType.Bytes(EngineMemory.Of(request.Engine).DefaultKvElementBytes(request));
 
     /// <summary>Bytes that one sequence of that many tokens holds in the layers of a stage on one rank.</summary>
     public static double BytesPerSequence(PipelineStage stage, in MemoryRequest request, long tokens)

@@ -25,6 +25,12 @@ public readonly record struct MemoryBreakdown
 
     public long SafetyMargin { get; init; }
 
+    /// <summary>What is kept in the host's memory for this GPU; no part of <see cref="Total"/>.</summary>
+    public long Host { get; init; }
+
+    /// <summary>What is kept on disk for this GPU; no part of <see cref="Total"/>.</summary>
+    public long Disk { get; init; }
+
     /// <summary>The terms that stand for something, before fragmentation and safety margin.</summary>
     public long Base =>
         ModelWeights + Activations + Gradients + OptimizerStates + KvCache + CudaGraphs + CompilationOverhead;

@@ -28,7 +28,7 @@ public sealed class MemoryEstimate
     public Engine Engine => _request.Engine;
 
     /// <summary>The release that the engine's coefficients were measured on; null where none were measured.</summary>
-    public string? EngineVersion => Engine == Engine.vLLM ? "0.19" : null;
+    public string? EngineVersion => EngineMemory.Of(Engine).Version(_request);
 
     public string Quantization => _request.EffectiveQuantization.Name;
 
@@ -73,10 +73,16 @@ public sealed class MemoryEstimate
     public double TotalGiB => Units.ToGiB(_bytes.Total);
 
     /// <summary>Every term at its lower bound; fragmentation and safety margin unused.</summary>
-    public double TotalLowGiB => Terms.Sum(term => term.LowGiB);
+    public double TotalLowGiB => OnGpu.Sum(term => term.LowGiB);
 
     /// <summary>Every term at its upper bound.</summary>
-    public double TotalHighGiB => Terms.Sum(term => term.HighGiB);
+    public double TotalHighGiB => OnGpu.Sum(term => term.HighGiB);
+
+    /// <summary>What is kept in the host's memory for this GPU; no part of <see cref="TotalGiB"/>.</summary>
+    public double HostGiB => Units.ToGiB(_bytes.Host);
+
+    /// <summary>What is kept on disk for this GPU; no part of <see cref="TotalGiB"/>.</summary>
+    public double DiskGiB => Units.ToGiB(_bytes.Disk);
 
     /// <summary>The same terms in whole bytes.</summary>
     public MemoryBreakdown Bytes => _bytes;
@@ -102,6 +108,8 @@ public sealed class MemoryEstimate
     /// <summary>The terms in words: formula, bounds, evidence and source.</summary>
     public IReadOnlyList<MemoryTerm> Terms => _terms ??= MemoryTerms.Explain(
         _request, _bytes, _request.Model.Stages(_request.Parallelism.Pipeline)[_stage]);
+
+    private IEnumerable<MemoryTerm> OnGpu => Terms.Where(term => term.Place == MemoryPlace.Gpu);
 
     public override string ToString() =>
         FormattableString.Invariant($"{ModelName} {Quantization}: {TotalGiB:0.00} GiB");

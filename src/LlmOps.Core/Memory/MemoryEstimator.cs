@@ -34,50 +34,24 @@ public static class MemoryEstimator
 
     internal static MemoryBreakdown ComputeStage(in MemoryRequest request, PipelineStage stage)
     {
-        LlmModel model = request.Model;
-        Quantization quantization = request.EffectiveQuantization;
-        int elementBytes = ComputeElementBytes(request);
-
-        double weights = WeightMemory.Bytes(model, stage, request);
-        double activations, gradients = 0, optimizer = 0, kvCache = 0, graphs = 0, runtime;
-        if (request.Training)
-        {
-            double parameters = WeightMemory.Parameters(model, stage, request.Parallelism);
-            activations = TransformersMemory.TrainingActivations(model, stage, request, elementBytes);
-            gradients = weights * request.Parameters.GradientMemoryMultiplier;
-            optimizer = parameters * TransformersMemory.OptimizerBytes(request.Optimizer, quantization);
-            runtime = TransformersMemory.Runtime(request.Parallelism);
-        }
-        else if (request.Engine == Engine.vLLM)
-        {
-            long blocks = (request.SequenceLength + VllmMemory.BlockSize - 1) / VllmMemory.BlockSize;
-            activations = VllmMemory.Activations(model, stage, request, elementBytes);
-            kvCache = request.BatchSize
-                * KvCacheMemory.BytesPerSequence(stage, request, blocks * VllmMemory.BlockSize);
-            graphs = VllmMemory.CudaGraphs(stage, request);
-            runtime = VllmMemory.Runtime(request.Parallelism);
-        }
-        else
-        {
-            activations = TransformersMemory.InferenceActivations(model, stage, request, elementBytes);
-            kvCache = request.BatchSize * KvCacheMemory.BytesPerSequence(stage, request, request.SequenceLength);
-            runtime = TransformersMemory.Runtime(request.Parallelism);
-        }
-
-        double sum = weights + activations + gradients + optimizer + kvCache + graphs + runtime;
+        StageMemory memory = EngineMemory.Of(request.Engine).Compute(request, stage);
+        double sum = memory.Weights + memory.Activations + memory.Gradients + memory.OptimizerStates + memory.KvCache
+            + memory.CudaGraphs + memory.Runtime;
         return new MemoryBreakdown
         {
-            ModelWeights = Whole(weights),
-            Activations = Whole(activations),
-            Gradients = Whole(gradients),
-            OptimizerStates = Whole(optimizer),
-            KvCache = Whole(kvCache),
-            CudaGraphs = Whole(graphs),
-            CompilationOverhead = Whole(runtime),
+            ModelWeights = Whole(memory.Weights),
+            Activations = Whole(memory.Activations),
+            Gradients = Whole(memory.Gradients),
+            OptimizerStates = Whole(memory.OptimizerStates),
+            KvCache = Whole(memory.KvCache),
+            CudaGraphs = Whole(memory.CudaGraphs),
+            CompilationOverhead = Whole(memory.Runtime),
             FragmentationOverhead = Whole(sum * (request.Parameters.FragmentationOverheadFactor - 1)),
             SafetyMargin = Whole(Math.Max(
                 request.Parameters.MinMemorySafetyMarginGiB * Units.BytesPerGiB,
                 sum * request.Parameters.MemorySafetyMarginFactor)),
+            Host = Whole(memory.Host),
+            Disk = Whole(memory.Disk),
         };
     }
 

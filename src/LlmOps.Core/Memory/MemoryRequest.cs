@@ -4,16 +4,6 @@ using LlmOps.Core.Precision;
 
 namespace LlmOps.Core.Memory;
 
-/// <summary>The program that runs the model.</summary>
-public enum Engine
-{
-    /// <summary>vLLM, the V1 engine.</summary>
-    vLLM,
-
-    /// <summary>Hugging Face transformers on PyTorch.</summary>
-    Transformers,
-}
-
 /// <summary>The optimizer of a training run.</summary>
 public enum Optimizer
 {
@@ -97,7 +87,7 @@ public readonly record struct MemoryRequest(LlmModel Model)
             : Precision.Quantization.Parse(Parameters.DefaultStorageDtype));
 
     /// <summary>Share of device memory that the engine may use.</summary>
-    public double EffectiveUtilization => GpuMemoryUtilization ?? (Engine == Engine.vLLM ? VllmMemory.DefaultUtilization : 1);
+    public double EffectiveUtilization => GpuMemoryUtilization ?? EngineMemory.Of(Engine).DefaultUtilization;
 
     /// <exception cref="LlmOpsException">A value is out of bounds, or the parts do not go together.</exception>
     public void Validate()
@@ -127,10 +117,14 @@ public readonly record struct MemoryRequest(LlmModel Model)
         }
 
         ValidateParallelism();
-        if (Training)
+        EngineMemory engine = EngineMemory.Of(Engine);
+        if (Training && !engine.Trains)
         {
-            ValidateTraining();
+            throw new LlmOpsException("TrainingNotSupported", ErrorKind.NotSupported,
+                $"{Engine} serves models and does not train them; use the engine {Engine.Transformers}.", Engine);
         }
+
+        engine.Validate(this);
 
         if (CudaGraphCaptureSizes is { } sizes)
         {
@@ -191,20 +185,5 @@ public readonly record struct MemoryRequest(LlmModel Model)
         int keyValueHeads = Model.KeyValueHeadCount;
         return keyValueHeads == 0
             || (Model.AttentionHeadCount % tensor == 0 && (keyValueHeads % tensor == 0 || tensor % keyValueHeads == 0));
-    }
-
-    private void ValidateTraining()
-    {
-        if (Engine != Engine.Transformers)
-        {
-            throw new LlmOpsException("TrainingNotSupported", ErrorKind.NotSupported,
-                $"{Engine} serves models and does not train them; use the engine {Engine.Transformers}.", Engine);
-        }
-
-        if (EffectiveQuantization.IsQuantized)
-        {
-            throw new LlmOpsException("TrainingPrecisionNotSupported", ErrorKind.NotSupported,
-                $"Weights in {EffectiveQuantization} cannot be trained; use FP32, BF16 or FP16.", EffectiveQuantization);
-        }
     }
 }

@@ -1,5 +1,16 @@
 namespace LlmOps.Core.Memory;
 
+/// <summary>Where a term of an estimate is held.</summary>
+public enum MemoryPlace
+{
+    Gpu,
+
+    /// <summary>The host's memory.</summary>
+    Host,
+
+    Disk,
+}
+
 /// <summary>One term of an estimate, with its bounds and its ground.</summary>
 /// <param name="Name">The framework's name of the term.</param>
 /// <param name="GiB">The estimate.</param>
@@ -8,6 +19,7 @@ namespace LlmOps.Core.Memory;
 /// <param name="Formula">How it was computed, in words.</param>
 /// <param name="Evidence">On what ground.</param>
 /// <param name="Source">Where the formula or its coefficients come from.</param>
+/// <param name="Place">Which memory it is in.</param>
 public sealed record MemoryTerm(
     string Name,
     double GiB,
@@ -15,7 +27,8 @@ public sealed record MemoryTerm(
     double HighGiB,
     string Formula,
     Evidence Evidence,
-    string Source)
+    string Source,
+    MemoryPlace Place = MemoryPlace.Gpu)
 {
     public override string ToString() => FormattableString.Invariant($"{Name}: {GiB:0.00} GiB");
 }

@@ -7,21 +7,19 @@ namespace LlmOps.Core.Memory;
 /// What vLLM's V1 engine allocates beside weights and KV cache. The coefficients were read off 42 start-up reports of
 /// vLLM 0.19 on H100-80GB (accuracy runs of llm-d-planner, Apache-2.0); other versions and GPUs are extrapolated.
 /// </summary>
-internal static class VllmMemory
+internal sealed class VllmMemory : EngineMemory
 {
-    public const double DefaultUtilization = 0.9;
+    private const int TokensPerBlock = 16;
 
-    public const int BlockSize = 16;
-
-    public const string Source = "start-up reports of vLLM 0.19 on H100-80GB (llm-d-planner accuracy runs)";
+    private const string Source = "start-up reports of vLLM 0.19 on H100-80GB (llm-d-planner accuracy runs)";
 
     /// <summary>
     /// Share by which measured activation peaks of mixtures of experts and vision models exceeded the formula at worst;
     /// that of dense text models was below it.
     /// </summary>
-    public const double ActivationUncertainty = 0.35;
+    private const double ActivationUncertainty = 0.35;
 
-    public const double CudaGraphUncertainty = 0.3;
+    private const double CudaGraphUncertainty = 0.3;
 
     // Peak while sampling: copies of the logits of all sequences in FP32, and hidden states of the batch.
     private const double LogitCopies = 3.66;
@@ -40,18 +38,59 @@ internal static class VllmMemory
     private const double ContextGiB = 0.25;
     private const double ContextAndCommunicationGiB = 2.1;
 
+    public override double DefaultUtilization => 0.9;
+
+    public override string Version(in MemoryRequest request) => "0.19";
+
+    public override int? BlockSize(in MemoryRequest request) => TokensPerBlock;
+
+    /// <summary>vLLM caches in the type that the checkpoint was calibrated for, if it was.</summary>
+    public override int DefaultKvElementBytes(in MemoryRequest request) =>
+        request.Model.KvElementBytesWith(request.EffectiveQuantization);
+
+    public override StageMemory Compute(in MemoryRequest request, PipelineStage stage) => new()
+    {
+        Weights = WeightMemory.Bytes(request.Model, stage, request),
+        Activations = Activations(request, stage),
+        KvCache = request.BatchSize * KvBytesPerSequence(stage, request, request.SequenceLength),
+        CudaGraphs = CudaGraphs(stage, request),
+        Runtime = Runtime(request.Parallelism),
+    };
+
+    public override double KvBytesPerSequence(PipelineStage stage, in MemoryRequest request, long tokens) =>
+        KvCacheMemory.BytesPerSequence(stage, request, (tokens + TokensPerBlock - 1) / TokensPerBlock * TokensPerBlock);
+
+    public override double KvBytesPerToken(PipelineStage stage, in MemoryRequest request) =>
+        KvCacheMemory.PagedBytesPerToken(stage, request);
+
+    public override IEnumerable<MemoryTerm> Explain(MemoryRequest request, PipelineStage stage, MemoryBreakdown bytes) =>
+    [
+        MemoryTerms.Weights(request, stage, bytes),
+        MemoryTerms.Term("Activations", bytes.Activations, ActivationUncertainty, ActivationUncertainty,
+            "the larger of sampling (3.66 x max_num_seqs x vocabulary x 4 B + 1.85 x max_num_batched_tokens x hidden x 2 B) "
+            + "and a layer over a full batch",
+            Evidence.Fitted, Source),
+        MemoryTerms.KvCache(request, stage, bytes, ", in blocks of 16 tokens"),
+        MemoryTerms.Term("CudaGraphs", bytes.CudaGraphs, CudaGraphUncertainty, CudaGraphUncertainty,
+            FormattableString.Invariant($"0.39 GiB + 0.01625 GiB x {stage.LayerCount} layers for 51 captured sizes"),
+            Evidence.Fitted, Source),
+        MemoryTerms.Runtime(request, bytes, Evidence.Measured, Source),
+    ];
+
     /// <summary>
     /// <c>max_num_batched_tokens</c> and <c>max_num_seqs</c> of a server without settings: large on GPUs with 70 GiB and
     /// more, A100 excepted (vLLM 0.19, engine/arg_utils.py).
     /// </summary>
-    public static (long Tokens, long Sequences) DefaultLimits(GpuSpec? gpu) =>
+    private static (long Tokens, long Sequences) DefaultLimits(GpuSpec? gpu) =>
         gpu is null || (gpu.MemoryGiB >= 70 && !gpu.Name.StartsWith("A100", StringComparison.Ordinal))
             ? (8192, 1024)
             : (2048, 256);
 
     /// <summary>The peak of the profiling run: the larger of sampling, and of a layer over a full batch.</summary>
-    public static double Activations(LlmModel model, PipelineStage stage, in MemoryRequest request, int elementBytes)
+    private static double Activations(in MemoryRequest request, PipelineStage stage)
     {
+        LlmModel model = request.Model;
+        int elementBytes = MemoryEstimator.ComputeElementBytes(request);
         (long defaultTokens, long defaultSequences) = DefaultLimits(request.Gpu);
         double tokens = request.MaxBatchedTokens ?? defaultTokens;
         double sequences = request.MaxSequences ?? defaultSequences;
@@ -64,7 +103,7 @@ internal static class VllmMemory
         return Math.Max(layer, sampling);
     }
 
-    public static double CudaGraphs(PipelineStage stage, in MemoryRequest request)
+    private static double CudaGraphs(PipelineStage stage, in MemoryRequest request)
     {
         IReadOnlyList<int>? sizes = request.CudaGraphCaptureSizes;
         if (request.EnforceEager || sizes is { Count: 0 })
@@ -92,6 +131,6 @@ internal static class VllmMemory
     }
 
     /// <summary>Driver context and kernels, and with several ranks the buffers of NCCL and of vLLM's own all-reduce.</summary>
-    public static double Runtime(Parallelism parallelism) =>
+    private static double Runtime(Parallelism parallelism) =>
         (parallelism.Tensor > 1 || parallelism.Expert > 1 ? ContextAndCommunicationGiB : ContextGiB) * Units.BytesPerGiB;
 }

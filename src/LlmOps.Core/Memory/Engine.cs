@@ -1,0 +1,11 @@
+namespace LlmOps.Core.Memory;
+
+/// <summary>The program that runs the model.</summary>
+public enum Engine
+{
+    /// <summary>vLLM, the V1 engine.</summary>
+    vLLM,
+
+    /// <summary>Hugging Face transformers on PyTorch.</summary>
+    Transformers,
+}
