@@ -50,6 +50,9 @@ internal sealed class MemoryRequestOptions
     private readonly Option<string[]> _sequences = Options.List("--max-sequences", "N",
         "vLLM's max_num_seqs [default: the engine's on that GPU]");
 
+    private readonly Option<string[]> _maxModelLength = Options.List("--max-model-length", "TOKENS",
+        "The longest sequence that the server accepts; -1 finds the longest that fits [default: no limit]");
+
     private readonly Option<bool> _eager = Options.Switch("--enforce-eager", "vLLM captures no CUDA graphs");
 
     private readonly Option<bool> _training = Options.Switch("--training",
@@ -65,7 +68,7 @@ internal sealed class MemoryRequestOptions
     public void AddTo(Command command)
     {
         foreach (Option option in (Option[])[_model, _quantization, _kvCacheDataType, _engine, _gpu, _batchSize,
-            _sequenceLength, _tensor, _pipeline, _expert, _data, _utilization, _batchedTokens, _sequences, _eager])
+            _sequenceLength, _tensor, _pipeline, _expert, _data, _utilization, _batchedTokens, _sequences, _maxModelLength, _eager])
         {
             command.Add(option);
         }
@@ -94,6 +97,7 @@ internal sealed class MemoryRequestOptions
         List<double> utilization = read.List(_utilization, text => Values.Number(text, "GpuMemoryUtilization"));
         List<long> batchedTokens = read.Wholes(_batchedTokens, "MaxBatchedTokens");
         List<long> sequences = read.Wholes(_sequences, "MaxSequences");
+        List<long> longest = read.Wholes(_maxModelLength, "MaxModelLength");
         List<Optimizer> optimizers = _withTraining ? read.Enums<Optimizer>(_optimizer, "Optimizer") : [];
         List<long> batchSizes = read.Wholes(_batchSize, "BatchSize");
         List<long> lengths = read.Wholes(_sequenceLength, "SequenceLength");
@@ -121,6 +125,7 @@ internal sealed class MemoryRequestOptions
             .Over(utilization, (r, v) => r with { GpuMemoryUtilization = v })
             .Over(batchedTokens, (r, v) => r with { MaxBatchedTokens = v })
             .Over(sequences, (r, v) => r with { MaxSequences = v })
+            .Over(longest, (r, v) => r with { MaxModelLength = v, SequenceLength = v > 0 ? v : r.SequenceLength })
             .Over(optimizers, (r, v) => r with { Optimizer = v })
             .Over(batchSizes, (r, v) => r with { BatchSize = v })
             .Over(lengths, (r, v) => r with { SequenceLength = v })

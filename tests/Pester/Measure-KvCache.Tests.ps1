@@ -45,6 +45,35 @@ Describe 'Measure-KvCache' {
         $measured.Gpu, $measured.PoolGiB, $measured.TokenCapacity, $measured.Fits | Should -Be $null, $null, $null, $null
     }
 
+    It 'finds the longest context that fits' {
+        $longest = Measure-KvCache Llama-3.1-8B -Gpu L4 -MaxModelLength -1
+        $longest.Fits | Should -BeTrue
+        $longest.SequenceLength | Should -Be $longest.MaxModelLength
+        $longest.SequenceLength | Should -BeGreaterThan 1000
+        (Measure-KvCache Llama-3.1-8B -Gpu L4 -SequenceLength ($longest.SequenceLength + 1)).Fits | Should -BeFalse
+        (Measure-KvCache Llama-3.1-8B -Gpu L4 -MaxModelLength -1 -BatchSize 4).SequenceLength | Should -BeLessThan $longest.SequenceLength
+        (Measure-KvCache Llama-3.1-8B -Gpu H200 -MaxModelLength -1).SequenceLength | Should -Be 131072 -Because 'the model was made for no more'
+    }
+
+    It 'says as vLLM does how many of the longest sequences there is room for' {
+        $measured = Measure-KvCache Llama-3.1-8B -Gpu H100 -MaxModelLength 8192 -SequenceLength 100
+        $measured.MaxConcurrency | Should -BeGreaterThan 40
+        $measured.MaxConcurrency | Should -Be (Measure-KvCache Llama-3.1-8B -Gpu H100 -SequenceLength 8192).MaxConcurrency
+    }
+
+    It 'refuses <Because> for the longest context: <Id>' -ForEach @(
+        @{ Because = 'no GPU'; Id = 'GpuRequired'; Settings = @{} }
+        @{ Because = 'a length'; Id = 'ParametersExcludeEachOther'; Settings = @{ Gpu = 'L4'; SequenceLength = 100 } }
+        @{ Because = 'a GPU without room'; Id = 'NoContextFits'; Settings = @{ Gpu = 'T4' } }
+        @{ Because = 'another negative number'; Id = 'ValueOutOfRange'; Settings = @{ Gpu = 'L4'; MaxModelLength = -2 } }
+    ) {
+        $all = @{ MaxModelLength = -1 } + @{}
+        foreach ($key in $Settings.Keys) { $all[$key] = $Settings[$key] }
+        $result = Measure-KvCache Llama-3.1-70B @all -ErrorVariable failed -ErrorAction SilentlyContinue
+        $result | Should -BeNullOrEmpty
+        $failed.FullyQualifiedErrorId | Should -BeLike "$Id,*"
+    }
+
     It 'gives what it promises and nothing else' {
         $types = Get-LlmModel 'Llama-2-*' | Measure-KvCache -Gpu T4, L4 | ForEach-Object { $_.GetType().FullName } | Sort-Object -Unique
         $types | Should -BeExactly 'LlmOps.Core.Memory.KvCacheMeasurement'

@@ -10,8 +10,21 @@ public static class MemoryEstimator
     public static MemoryEstimate Estimate(in MemoryRequest request)
     {
         request.Validate();
+        if (request.MaxModelLength == MemoryRequest.LongestThatFits)
+        {
+            return Estimate(AtLongest(request));
+        }
+
         MemoryBreakdown breakdown = Compute(request, out int stage);
         return new MemoryEstimate(request, breakdown, stage);
+    }
+
+    /// <summary>The request at the longest context that fits, up to what the model was made for; at one token where none does.</summary>
+    private static MemoryRequest AtLongest(MemoryRequest request)
+    {
+        MemoryRequest At(long length) => request with { SequenceLength = length, MaxModelLength = length };
+        long most = request.Model.ContextLength > 0 ? request.Model.ContextLength : MemoryRequest.MaximumSequenceLength;
+        return At(Bisection.Largest(most, length => Estimate(At(length)).Fits == true) ?? 1);
     }
 
     /// <summary>The terms alone, without an object to hold them. The request must be valid.</summary>

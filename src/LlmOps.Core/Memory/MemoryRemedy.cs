@@ -40,37 +40,17 @@ internal static class MemoryRemedy
         }
 
         MemoryRequest original = request;
-        if (Largest(request.SequenceLength, length => original with { SequenceLength = length }) is { } length)
+        if (Bisection.Largest(request.SequenceLength - 1, length => Fits(original with { SequenceLength = length })) is { } length)
         {
             return Invariant($"sequences of {length} tokens (-SequenceLength {length})");
         }
 
-        if (Largest(request.BatchSize, batch => original with { BatchSize = batch }) is { } batch)
+        if (Bisection.Largest(request.BatchSize - 1, batch => Fits(original with { BatchSize = batch })) is { } batch)
         {
             return Invariant($"{batch} sequences at once (-BatchSize {batch})");
         }
 
         return "no single change: a larger GPU, or several changes together";
-    }
-
-    /// <summary>The largest value below <paramref name="current"/> that fits, by bisection; null where none does.</summary>
-    private static long? Largest(long current, Func<long, MemoryRequest> with)
-    {
-        long fits = 0, tooLarge = current;
-        while (tooLarge - fits > 1)
-        {
-            long middle = fits + ((tooLarge - fits) / 2);
-            if (Fits(with(middle)))
-            {
-                fits = middle;
-            }
-            else
-            {
-                tooLarge = middle;
-            }
-        }
-
-        return fits == 0 ? null : fits;
     }
 
     private static bool Fits(in MemoryRequest request)

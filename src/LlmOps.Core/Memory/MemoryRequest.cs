@@ -38,6 +38,9 @@ public readonly record struct MemoryRequest(LlmModel Model)
     /// <summary>Ten times the longest context of any published model.</summary>
     public const int MaximumSequenceLength = 100_000_000;
 
+    /// <summary>A <see cref="MaxModelLength"/> that is to be found.</summary>
+    public const long LongestThatFits = -1;
+
     public Engine Engine { get; init; } = Engine.vLLM;
 
     /// <summary>Null stands for the model's published precision.</summary>
@@ -59,7 +62,10 @@ public readonly record struct MemoryRequest(LlmModel Model)
     /// <summary>vLLM's <c>max_num_seqs</c>; null stands for the engine's default on that GPU.</summary>
     public long? MaxSequences { get; init; } = null;
 
-    /// <summary>vLLM's <c>max_model_len</c>: the longest sequence it accepts; null stands for no limit.</summary>
+    /// <summary>
+    /// The longest sequence that the engine accepts (vLLM's <c>max_model_len</c>); null stands for no limit, and
+    /// <see cref="LongestThatFits"/> for the longest that the GPU has room for.
+    /// </summary>
     public long? MaxModelLength { get; init; } = null;
 
     /// <summary>Share of device memory that the engine may use; null stands for 0.9 with vLLM and 1 without.</summary>
@@ -105,7 +111,15 @@ public readonly record struct MemoryRequest(LlmModel Model)
             Guard.InRange(sequences, 1, MaximumBatchSize, nameof(MaxSequences));
         }
 
-        if (MaxModelLength is { } longest)
+        if (MaxModelLength == LongestThatFits)
+        {
+            if (Gpu is null)
+            {
+                throw new LlmOpsException("GpuRequired", ErrorKind.InvalidArgument,
+                    "MaxModelLength is -1, the longest context that fits; that needs a GPU to fit (-Gpu).", LongestThatFits);
+            }
+        }
+        else if (MaxModelLength is { } longest)
         {
             Guard.InRange(longest, 1, MaximumSequenceLength, nameof(MaxModelLength));
             Guard.InRange(SequenceLength, 1, longest, nameof(SequenceLength));

@@ -178,6 +178,12 @@ public abstract class MemoryRequestCmdlet : LlmOpsCmdlet
     /// <summary>Sequence lengths as given, or the sums of input and output lengths; bad ones are written as errors.</summary>
     private IReadOnlyList<long>? Lengths()
     {
+        if (MaxModelLength == MemoryRequest.LongestThatFits && (SequenceLength ?? InputLength ?? OutputLength) is not null)
+        {
+            throw new LlmOpsException("ParametersExcludeEachOther", ErrorKind.InvalidArgument,
+                "MaxModelLength -1 finds the length; leave SequenceLength, InputLength and OutputLength out.", MaxModelLength);
+        }
+
         if (InputLength is null && OutputLength is null)
         {
             return SequenceLength;
