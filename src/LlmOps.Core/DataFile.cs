@@ -32,10 +32,21 @@ internal static class DataFile
             ? value.GetDouble()
             : null;
 
-    public static string[] Texts(this JsonElement element, string name) =>
-        element.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.Array
-            ? [.. value.EnumerateArray().Select(item => item.GetString()!)]
-            : [];
+    public static string[] Texts(this JsonElement element, string name)
+    {
+        if (!element.TryGetProperty(name, out JsonElement value) || value.ValueKind != JsonValueKind.Array)
+        {
+            return [];
+        }
+
+        string[] texts = new string[value.GetArrayLength()];
+        for (int i = 0; i < texts.Length; i++)
+        {
+            texts[i] = value[i].GetString()!;
+        }
+
+        return texts;
+    }
 
     private static Stream Stream(string name) =>
         Assembly.GetExecutingAssembly().GetManifestResourceStream(name)

@@ -53,8 +53,8 @@ public static class ModelCatalog
     }
 
     /// <summary>
-    /// Names and repositories of all models, with the place in the file where each begins. Parsing a model's entry is left
-    /// to when it is asked for: most processes ask for one.
+    /// Names and repositories of all models, with the place in the file where each begins. A model is a line of the file, and
+    /// what it is called stands first in its line. The rest is parsed when the model is asked for: most processes ask for one.
     /// </summary>
     private sealed class Index
     {
@@ -66,15 +66,16 @@ public static class ModelCatalog
         public Index()
         {
             List<string> order = new(256);
-            Utf8JsonReader reader = new(_file);
-            while (reader.Read())
+            for (int start = 0, next; start < _file.Length; start = next)
             {
-                // The entries are the objects in the one list of the file's root.
-                if (reader.TokenType == JsonTokenType.StartObject && reader.CurrentDepth == 2)
+                int length = _file.AsSpan(start).IndexOf((byte)'\n') + 1;
+                next = length == 0 ? _file.Length : start + length;
+                ReadOnlySpan<byte> line = _file.AsSpan(start, next - start);
+                if (line.StartsWith("{\"name\""u8))
                 {
-                    (string name, Entry entry) = ReadEntry(ref reader);
-                    order.Add(name);
-                    _entries.Add(name, entry);
+                    Entry entry = new(start, line.LastIndexOf((byte)'}') + 1, ReadNames(line));
+                    order.Add(entry.Name);
+                    _entries.Add(entry.Name, entry);
                 }
             }
 
@@ -116,38 +117,20 @@ public static class ModelCatalog
             return model is not null;
         }
 
-        private static (string Name, Entry Entry) ReadEntry(ref Utf8JsonReader reader)
+        /// <summary>The texts that a line begins with, up to the end of the aliases: a name, then repositories.</summary>
+        private static List<string> ReadNames(ReadOnlySpan<byte> line)
         {
-            int start = (int)reader.TokenStartIndex;
-            string? name = null;
-            List<string> repositories = [];
-            while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+            List<string> names = [];
+            Utf8JsonReader reader = new(line);
+            while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
             {
-                bool isName = reader.ValueTextEquals("name"u8), isRepository = reader.ValueTextEquals("repository"u8);
-                bool isAliases = reader.ValueTextEquals("aliases"u8);
-                reader.Read();
-                if (isName)
+                if (reader.TokenType == JsonTokenType.String)
                 {
-                    name = reader.GetString();
-                }
-                else if (isRepository && reader.GetString() is { } repository)
-                {
-                    repositories.Insert(0, repository);
-                }
-                else if (isAliases)
-                {
-                    while (reader.Read() && reader.TokenType == JsonTokenType.String)
-                    {
-                        repositories.Add(reader.GetString()!);
-                    }
-                }
-                else
-                {
-                    reader.Skip();
+                    names.Add(reader.GetString()!);
                 }
             }
 
-            return (name!, new Entry(start, (int)reader.BytesConsumed - start, repositories));
+            return names;
         }
 
         private LlmModel Build(string name)
@@ -167,14 +150,16 @@ public static class ModelCatalog
         /// <summary>A class, because collections of a value type are compiled at first use.</summary>
         /// <param name="start">Where the model's object begins in the file.</param>
         /// <param name="length">Its length in bytes.</param>
-        /// <param name="repositories">The repository, then the aliases.</param>
-        private sealed class Entry(int start, int length, IReadOnlyList<string> repositories)
+        /// <param name="names">The name, then the repository and the aliases.</param>
+        private sealed class Entry(int start, int length, List<string> names)
         {
             public int Start => start;
 
             public int Length => length;
 
-            public IReadOnlyList<string> Repositories => repositories;
+            public string Name => names[0];
+
+            public IReadOnlyList<string> Repositories { get; } = names.GetRange(1, names.Count - 1);
         }
     }
 }
