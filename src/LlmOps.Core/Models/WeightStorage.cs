@@ -74,6 +74,7 @@ internal sealed class WeightStorage
     public static WeightStorage? Of(
         ModelArchitecture architecture, ParameterBreakdown parameters, QuantizationScheme scheme, int elementBytes)
     {
+        scheme.Compile();
         WeightStorage storage = new(architecture, parameters, scheme, elementBytes);
         return storage.Quantization.IsQuantized ? storage : null;
     }

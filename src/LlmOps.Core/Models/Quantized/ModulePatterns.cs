@@ -32,7 +32,8 @@ internal sealed class ModulePatterns
     private readonly HashSet<string> _names = new(StringComparer.Ordinal);
     private readonly Dictionary<int, List<string>> _wildcardsByLayer = [];
     private readonly List<string> _wildcards = [];
-    private readonly List<Regex> _expressions = [];
+    private readonly List<string> _expressions = [];
+    private readonly Lazy<Regex[]> _compiled;
     private readonly Stopwatch _inExpressions = new();
     private int _comparisons;
 
@@ -41,11 +42,18 @@ internal sealed class ModulePatterns
     public ModulePatterns(ConfigFields fields, IEnumerable<string> patterns)
     {
         _fields = fields;
+
+        // Takes longer than all the rest of a model, and nothing but its published bytes needs it.
+        _compiled = new Lazy<Regex[]>(() => [.. _expressions.Select(Compiled)]);
         foreach (string pattern in patterns)
         {
             Add(pattern);
         }
     }
+
+    /// <summary>Compiles the regular expressions.</summary>
+    /// <exception cref="LlmOpsException">One of them is none.</exception>
+    public void Compile() => _ = _compiled.Value;
 
     public bool IsEmpty =>
         _namesByLayer.Count + _names.Count + _wildcardsByLayer.Count + _wildcards.Count + _expressions.Count == 0;
@@ -139,10 +147,6 @@ internal sealed class ModulePatterns
         return list;
     }
 
-    /// <summary>
-    /// Linear in the input where the expression allows it; one that looks around is tried step by step, within the time
-    /// that all of them have together.
-    /// </summary>
     private void AddExpression(string expression)
     {
         if (_expressions.Count == MostExpressions)
@@ -150,17 +154,26 @@ internal sealed class ModulePatterns
             throw _fields.Contradiction($"its quantization has more than {MostExpressions} regular expressions.");
         }
 
+        _expressions.Add(expression);
+    }
+
+    /// <summary>
+    /// Linear in the input where the expression allows it; one that looks around is tried step by step, within the time
+    /// that all of them have together.
+    /// </summary>
+    private Regex Compiled(string expression)
+    {
         string anchored = $@"\A(?:{expression})";
         const RegexOptions options = RegexOptions.CultureInvariant;
         try
         {
             try
             {
-                _expressions.Add(new Regex(anchored, options | RegexOptions.NonBacktracking, s_timeout));
+                return new Regex(anchored, options | RegexOptions.NonBacktracking, s_timeout);
             }
             catch (NotSupportedException)
             {
-                _expressions.Add(new Regex(anchored, options, s_timeout));
+                return new Regex(anchored, options, s_timeout);
             }
         }
         catch (ArgumentException e)
@@ -295,7 +308,7 @@ internal sealed class ModulePatterns
         _inExpressions.Start();
         try
         {
-            foreach (Regex expression in _expressions)
+            foreach (Regex expression in _compiled.Value)
             {
                 // Behind .* the root makes no difference.
                 bool anyRoot = expression.ToString().StartsWith(@"\A(?:.*", StringComparison.Ordinal);

@@ -306,8 +306,11 @@ internal static class QuantizationConfig
 
     /// <summary>Layers that a mixed scheme of ModelOpt lists one by one, a rule for each algorithm among them.</summary>
     private static List<QuantizationRule> ListedLayers(ConfigFields q) =>
+        q.Members("quantized_layers") is { } layers ? RulesOf(q, layers) : [];
+
+    private static List<QuantizationRule> RulesOf(ConfigFields q, IReadOnlyList<(string Name, ConfigFields Fields)> layers) =>
     [
-        .. (q.Members("quantized_layers") ?? [])
+        .. layers
             .Select(member => (member.Name, member.Fields,
                 Algorithm: member.Fields.Text("quant_algo")?.ToUpperInvariant() ?? "NONE",
                 Group: member.Fields.GroupSize("group_size")))

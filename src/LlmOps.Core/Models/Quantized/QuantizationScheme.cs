@@ -33,6 +33,17 @@ internal sealed class QuantizationScheme
     /// <summary>The type that the checkpoint was calibrated to cache keys and values in; <c>Auto</c> where it says nothing.</summary>
     public KvCacheDataType KvCacheDataType { get; init; }
 
+    /// <summary>Prepares for matching. A list that cannot be matched is refused here, also where no matrix comes to it.</summary>
+    /// <exception cref="LlmOpsException">A regular expression is none.</exception>
+    public void Compile()
+    {
+        Excluded.Compile();
+        foreach (QuantizationRule rule in Rules)
+        {
+            rule.Modules?.Compile();
+        }
+    }
+
     /// <summary>The format of a matrix; null where it keeps the model's element type.</summary>
     public WeightFormat? FormatOf(int layer, in WeightMatrix matrix)
     {
