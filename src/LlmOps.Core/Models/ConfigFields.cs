@@ -271,11 +271,10 @@ internal readonly struct ConfigFields
             return null;
         }
 
-        string expected = FormattableString.Invariant($"a whole number between {minimum} and {maximum}");
         return value.ValueKind == JsonValueKind.Number && value.TryGetInt64(out long number)
             && number >= minimum && number <= maximum
             ? (int)number
-            : throw Wrong(name, value, expected);
+            : throw Wrong(name, value, FormattableString.Invariant($"a whole number between {minimum} and {maximum}"));
     }
 
     private bool TryGet(string name, out JsonElement value) =>
