@@ -230,7 +230,7 @@ public sealed record LatentAttention : AttentionSpec
 internal readonly record struct AttentionLayerGroup(int LayerCount, long MultiplyAddsPerTokenPair, int? Window)
 {
     /// <summary>Groups in the order of their first layers.</summary>
-    public static ImmutableArray<AttentionLayerGroup> Of(ImmutableArray<LayerSpec> layers) =>
+    public static AttentionLayerGroup[] Of(ImmutableArray<LayerSpec> layers) =>
     [
         .. layers
             .GroupBy(layer => (layer.Attention.MultiplyAddsPerTokenPair, layer.Attention.Window))

@@ -9,7 +9,7 @@ namespace LlmOps.Core.Models;
 /// <param name="Window">Tokens kept; null where all are.</param>
 /// <param name="FixedBytesPerToken">Bytes a token and layer that the cache's type does not change (an indexer's keys).</param>
 /// <param name="StateBytesPerSequence">Bytes a sequence and layer, however long the sequence is (state-space layers).</param>
-public readonly record struct KvLayerGroup(
+public sealed record KvLayerGroup(
     int LayerCount,
     long ElementsPerToken,
     int HeadCount,
@@ -56,14 +56,17 @@ public sealed class KvCacheGeometry
         _layers = new KvLayerGroup[layers.Length];
         for (int i = 0; i < layers.Length; i++)
         {
+            // Equal neighbours share an instance, which is faster to find again.
             AttentionSpec attention = layers[i].Attention;
-            _layers[i] = new KvLayerGroup(
-                1,
-                attention.CacheElementsPerToken,
-                Math.Max(1, attention.CacheHeadCount),
-                attention.Window,
-                attention.CacheFixedBytesPerToken,
-                attention.StateBytesPerSequence);
+            _layers[i] = i > 0 && ReferenceEquals(attention, layers[i - 1].Attention)
+                ? _layers[i - 1]
+                : new KvLayerGroup(
+                    1,
+                    attention.CacheElementsPerToken,
+                    Math.Max(1, attention.CacheHeadCount),
+                    attention.Window,
+                    attention.CacheFixedBytesPerToken,
+                    attention.StateBytesPerSequence);
         }
 
         Groups = Group(0, layers.Length);
@@ -86,27 +89,29 @@ public sealed class KvCacheGeometry
     /// <summary>Groups of the layers from <paramref name="first"/> on, as a pipeline stage holds them.</summary>
     public ImmutableArray<KvLayerGroup> Group(int first, int count)
     {
-        var groups = ImmutableArray.CreateBuilder<KvLayerGroup>();
+        List<KvLayerGroup> kinds = [];
+        List<int> counts = [];
         for (int i = first; i < first + count; i++)
         {
-            KvLayerGroup layer = _layers[i];
-            int known = -1;
-            for (int g = 0; g < groups.Count && known < 0; g++)
-            {
-                known = groups[g] with { LayerCount = 1 } == layer ? g : -1;
-            }
-
+            int known = kinds.IndexOf(_layers[i]);
             if (known < 0)
             {
-                groups.Add(layer);
+                kinds.Add(_layers[i]);
+                counts.Add(1);
             }
             else
             {
-                groups[known] = layer with { LayerCount = groups[known].LayerCount + 1 };
+                counts[known]++;
             }
         }
 
-        return groups.ToImmutable();
+        var groups = ImmutableArray.CreateBuilder<KvLayerGroup>(kinds.Count);
+        for (int i = 0; i < kinds.Count; i++)
+        {
+            groups.Add(kinds[i] with { LayerCount = counts[i] });
+        }
+
+        return groups.MoveToImmutable();
     }
 
     private double Sum(Func<KvLayerGroup, double> bytes)

@@ -12,11 +12,13 @@ namespace LlmOps.Core.Models;
 /// </summary>
 public sealed class LlmModel
 {
-    private readonly ShardedParameters[] _layersBefore;
     private readonly Quantization _elements;
 
-    // Matching a scheme's patterns to every matrix takes longer than all the rest, and a list of models does not need it.
+    // Made when first asked for, because a list of models does not need them: matching a scheme's patterns to every matrix
+    // takes longer than all the rest.
     private readonly Lazy<WeightStorage?> _storage;
+    private readonly Lazy<ShardedParameters[]> _layersBefore;
+    private readonly Lazy<AttentionLayerGroup[]> _attentionGroups;
     private readonly ConcurrentDictionary<int, ImmutableArray<PipelineStage>> _stages = [];
 
     /// <param name="name">As published.</param>
@@ -33,30 +35,23 @@ public sealed class LlmModel
         Family = family;
         Architecture = architecture;
         Source = source;
-        FirstAttention = architecture.Layers.Select(layer => layer.Attention)
-            .FirstOrDefault(attention => attention is GroupedAttention or LatentAttention);
-        FirstFeedForward = architecture.Layers.Select(layer => layer.FeedForward)
-            .FirstOrDefault(feedForward => feedForward is not NoFeedForward);
-        RoutedLayer = architecture.Layers.Select(layer => layer.FeedForward).OfType<MixtureOfExperts>().FirstOrDefault();
+        foreach (LayerSpec layer in architecture.Layers)
+        {
+            FirstAttention ??= layer.Attention is GroupedAttention or LatentAttention ? layer.Attention : null;
+            FirstFeedForward ??= layer.FeedForward is NoFeedForward ? null : layer.FeedForward;
+            RoutedLayer ??= layer.FeedForward as MixtureOfExperts;
+        }
 
         _elements = published;
         _storage = new Lazy<WeightStorage?>(scheme is null ? () => null : () => StoreIn(scheme));
-        _layersBefore = new ShardedParameters[architecture.Layers.Length + 1];
+        _layersBefore = new Lazy<ShardedParameters[]>(() => SumLayers(architecture));
+        _attentionGroups = new Lazy<AttentionLayerGroup[]>(() => AttentionLayerGroup.Of(architecture.Layers));
         try
         {
             Parameters = new ParameterBreakdown(architecture);
             PublishedKvCacheDataType = scheme?.KvCacheDataType ?? KvCacheDataType.Auto;
             KvCache = new KvCacheGeometry(architecture.Layers);
-            AttentionGroups = AttentionLayerGroup.Of(architecture.Layers);
             KvBytesPerToken = (long)KvCache.BytesPerToken(KvElementBytes);
-            for (int i = 0; i < architecture.Layers.Length; i++)
-            {
-                LayerSpec layer = architecture.Layers[i];
-                _layersBefore[i + 1] = _layersBefore[i]
-                    + layer.Attention.Parameters(architecture.HiddenSize)
-                    + layer.FeedForward.Parameters(architecture.HiddenSize)
-                    + new ShardedParameters(CopiedVectors: layer.NormParameters);
-            }
         }
         catch (OverflowException e)
         {
@@ -226,13 +221,29 @@ public sealed class LlmModel
     }
 
     /// <summary>Work of attention by layer; grouped once, because every prediction of time asks for it.</summary>
-    internal ImmutableArray<AttentionLayerGroup> AttentionGroups { get; }
+    internal ReadOnlySpan<AttentionLayerGroup> AttentionGroups => _attentionGroups.Value;
 
     /// <summary>Weights of a run of layers, by what parallelism does with them.</summary>
     internal ShardedParameters LayerParameters(int first, int count) =>
-        _layersBefore[first + count] - _layersBefore[first];
+        _layersBefore.Value[first + count] - _layersBefore.Value[first];
 
     public override string ToString() => Name;
+
+    /// <summary>Weights of the layers before each one, and of all.</summary>
+    private static ShardedParameters[] SumLayers(ModelArchitecture architecture)
+    {
+        ShardedParameters[] before = new ShardedParameters[architecture.Layers.Length + 1];
+        for (int i = 0; i < architecture.Layers.Length; i++)
+        {
+            LayerSpec layer = architecture.Layers[i];
+            before[i + 1] = before[i]
+                + layer.Attention.Parameters(architecture.HiddenSize)
+                + layer.FeedForward.Parameters(architecture.HiddenSize)
+                + new ShardedParameters(CopiedVectors: layer.NormParameters);
+        }
+
+        return before;
+    }
 
     private WeightStorage? StoreIn(QuantizationScheme scheme)
     {

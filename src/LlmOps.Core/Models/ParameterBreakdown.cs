@@ -11,34 +11,47 @@ public sealed record ParameterBreakdown
     internal ParameterBreakdown(ModelArchitecture architecture)
     {
         long hidden = architecture.HiddenSize;
-        Embedding = architecture.TokenEmbeddingParameters + architecture.OtherEmbeddingParameters;
-        Head = architecture.HeadParameters;
-        Norm = architecture.OuterNormParameters;
-        Vision = architecture.VisionParameters;
-        MultiTokenPrediction = architecture.MultiTokenPredictionParameters;
-
-        long idleExperts = 0;
+        long attention = 0, stateSpace = 0, denseMlp = 0, routed = 0, shared = 0, router = 0, idle = 0;
+        long norm = architecture.OuterNormParameters;
         foreach (LayerSpec layer in architecture.Layers)
         {
             long mixer = layer.Attention.Parameters(hidden).Total;
-            StateSpace += layer.Attention is RecurrentMixer ? mixer : 0;
-            Attention += layer.Attention is RecurrentMixer ? 0 : mixer;
-            Norm += layer.NormParameters;
-            if (layer.FeedForward is MixtureOfExperts experts)
+            if (layer.Attention is RecurrentMixer)
             {
-                RoutedExperts += experts.RoutedParameters(hidden);
-                SharedExperts += experts.SharedParameters(hidden) + experts.LatentParameters(hidden);
-                Router += experts.RouterParameters(hidden);
-                idleExperts += (experts.ExpertCount - experts.ExpertsPerToken) * experts.ExpertParameters(hidden);
+                stateSpace += mixer;
             }
             else
             {
-                DenseMlp += layer.FeedForward.Parameters(hidden).Total;
+                attention += mixer;
+            }
+
+            norm += layer.NormParameters;
+            if (layer.FeedForward is MixtureOfExperts experts)
+            {
+                routed += experts.RoutedParameters(hidden);
+                shared += experts.SharedParameters(hidden) + experts.LatentParameters(hidden);
+                router += experts.RouterParameters(hidden);
+                idle += (experts.ExpertCount - experts.ExpertsPerToken) * experts.ExpertParameters(hidden);
+            }
+            else
+            {
+                denseMlp += layer.FeedForward.Parameters(hidden).Total;
             }
         }
 
+        Embedding = architecture.TokenEmbeddingParameters + architecture.OtherEmbeddingParameters;
+        Attention = attention;
+        StateSpace = stateSpace;
+        DenseMlp = denseMlp;
+        RoutedExperts = routed;
+        SharedExperts = shared;
+        Router = router;
+        Norm = norm;
+        Head = architecture.HeadParameters;
+        Vision = architecture.VisionParameters;
+        MultiTokenPrediction = architecture.MultiTokenPredictionParameters;
         Total = Embedding + Attention + StateSpace + DenseMlp + RoutedExperts + SharedExperts + Router + Norm + Head + Vision;
-        Active = Total - idleExperts;
+        Active = Total - idle;
     }
 
     /// <summary>Token and learned position embeddings.</summary>
