@@ -19,6 +19,7 @@
         'Get-GpuInstance'
         'Get-LlmMemoryEstimate'
         'Get-LlmModel'
+        'Import-LlmServerLog'
         'Measure-KvCache'
         'New-MemoryEstimationParameter'
     )

@@ -1,6 +1,10 @@
 BeforeAll {
     . $PSScriptRoot/common.ps1
 
+    $starts = @(New-ServerLog -Worker Worker_PP0_TP0_EP0, Worker_PP1_TP0_EP0 -Tensor 8 -Pipeline 2
+        New-ServerLog -Model /models/a-name-that-is-longer-than-its-column-Instruct -Version 0.20.2rc1.dev249 -Tokens 13427495 -Length 1048576
+        New-ServerLog -Model Qwen/Qwen3-8B -Worker '') | Import-LlmServerLog
+
     # One sample of each type, with the longest names that the catalogues have.
     $samples = @{
         LlmModel                  = Get-LlmModel Llama-2-7B, Mixtral-8x7B, Qwen3-235B-A22B-Instruct-2507, DeepSeek-V3, OPT-125M
@@ -13,6 +17,8 @@ BeforeAll {
         MemoryBreakdown           = (Get-LlmMemoryEstimate Llama-2-7B).Bytes
         MemoryEstimationParameter = New-MemoryEstimationParameter
         KvCacheMeasurement        = Get-LlmModel Llama-2-7B, DeepSeek-V3 | Measure-KvCache -BatchSize 8, 1000 -SequenceLength 2048, 131072 -Gpu RTX-PRO-6000-Server, MI300X -WarningAction SilentlyContinue
+        ServerLogMeasurement      = $starts
+        ServerLogRank             = $starts[0].Ranks
         InstanceEvaluation        = @(
             Find-OptimalGpuInstance Llama-2-7B -BatchSize 32 -Instance Standard_NC24ads_A100_v4, Standard_ND96amsr_A100_v4, g7e.48xlarge, g5.xlarge, a2-ultragpu-8g, n1-highmem-16+2xP100, n3-A100x1, g4dn.xlarge -Region us-east-1, eastus, us-east5, CANADA-1 -IncludeRejected -WarningAction SilentlyContinue
             Find-OptimalGpuInstance OPT-2.7B -PerformanceModel InferSave -BatchSize 32 -InputLength 128 -OutputLength 512 -SafetyFactor 0.87 -SloTokensPerSecond 100
@@ -42,7 +48,7 @@ BeforeAll {
 Describe 'Views' {
     It 'exist as table and list for what <Cmdlet> writes' -ForEach @(
         @{ Cmdlet = 'Get-LlmModel' }, @{ Cmdlet = 'Get-Gpu' }, @{ Cmdlet = 'Get-GpuInstance' }, @{ Cmdlet = 'Get-LlmMemoryEstimate' }
-        @{ Cmdlet = 'New-MemoryEstimationParameter' }, @{ Cmdlet = 'Measure-KvCache' }, @{ Cmdlet = 'Find-OptimalGpuInstance' }
+        @{ Cmdlet = 'New-MemoryEstimationParameter' }, @{ Cmdlet = 'Import-LlmServerLog' }, @{ Cmdlet = 'Measure-KvCache' }, @{ Cmdlet = 'Find-OptimalGpuInstance' }
     ) {
         foreach ($type in Get-PromisedType $Cmdlet) {
             $kinds = (Get-FormatData -TypeName $type).FormatViewDefinition.Control | ForEach-Object { $_.GetType().Name }
@@ -66,7 +72,7 @@ Describe 'Views' {
     }
 
     It 'show <Type> as a <Kind> in <Width> columns' -ForEach @(
-        foreach ($type in 'LlmModel', 'GpuSpec', 'GpuInstance', 'MemoryEstimate', 'MemoryTerm', 'MemoryEstimationParameter', 'KvCacheMeasurement', 'InstanceEvaluation') {
+        foreach ($type in 'LlmModel', 'GpuSpec', 'GpuInstance', 'MemoryEstimate', 'MemoryTerm', 'MemoryEstimationParameter', 'KvCacheMeasurement', 'ServerLogMeasurement', 'ServerLogRank', 'InstanceEvaluation') {
             foreach ($width in 80, 120) {
                 @{ Type = $type; Kind = 'table'; Width = $width }
                 @{ Type = $type; Kind = 'list'; Width = $width }
@@ -86,7 +92,7 @@ Describe 'Views' {
     It 'have one line for each row of <Type> in <Width> columns' -ForEach @(
         # 79 is what a console of 80 columns on Windows leaves for output.
         foreach ($width in 79, 80, 100, 120) {
-            foreach ($type in 'LlmModel', 'GpuSpec', 'GpuInstance', 'MemoryEstimate', 'MemoryEstimationParameter', 'KvCacheMeasurement', 'InstanceEvaluation') {
+            foreach ($type in 'LlmModel', 'GpuSpec', 'GpuInstance', 'MemoryEstimate', 'MemoryEstimationParameter', 'KvCacheMeasurement', 'ServerLogMeasurement', 'ServerLogRank', 'InstanceEvaluation') {
                 @{ Type = $type; Width = $width }
             }
         }
@@ -108,6 +114,8 @@ Describe 'Views' {
         @{ Type = 'MemoryEstimate'; Least = 8; First = 'Quant'; Last = 'Fits' }
         @{ Type = 'MemoryTerm'; Least = 6; First = 'Name'; Last = 'Formula' }
         @{ Type = 'KvCacheMeasurement'; Least = 7; First = 'Batch'; Last = 'Seqs' }
+        @{ Type = 'ServerLogMeasurement'; Least = 8; First = 'Model'; Last = 'Max len' }
+        @{ Type = 'ServerLogRank'; Least = 9; First = 'Name'; Last = 'Graphs' }
         @{ Type = 'InstanceEvaluation'; Least = 7; First = 'Rank'; Last = 'USD/M' }
     ) {
         $text = Get-Rendering $samples[$Type] -Width 79
@@ -118,7 +126,7 @@ Describe 'Views' {
 
     It 'align numbers of <Type> right' -ForEach @(
         @{ Type = 'LlmModel' }, @{ Type = 'GpuSpec' }, @{ Type = 'GpuInstance' }, @{ Type = 'MemoryEstimate' }, @{ Type = 'MemoryTerm' }
-        @{ Type = 'MemoryEstimationParameter' }, @{ Type = 'KvCacheMeasurement' }, @{ Type = 'InstanceEvaluation' }
+        @{ Type = 'MemoryEstimationParameter' }, @{ Type = 'KvCacheMeasurement' }, @{ Type = 'ServerLogMeasurement' }, @{ Type = 'ServerLogRank' }, @{ Type = 'InstanceEvaluation' }
     ) {
         $sample = @($samples[$Type])[0]
         $table = (Get-FormatData -TypeName $sample.GetType().FullName).FormatViewDefinition.Control | Where-Object { $_ -is [Management.Automation.TableControl] }
@@ -142,6 +150,7 @@ Describe 'Views' {
         @{ Type = 'MemoryEstimate'; Labels = 'Weights GiB', 'KV cache GiB', 'Total GiB' }
         @{ Type = 'MemoryTerm'; Labels = 'GiB', 'Low GiB', 'High GiB' }
         @{ Type = 'KvCacheMeasurement'; Labels = 'Total GiB', 'Pool GiB' }
+        @{ Type = 'ServerLogMeasurement'; Labels = 'Weights GiB', 'Activ. GiB', 'KV cache GiB', 'KV tokens' }
         @{ Type = 'InstanceEvaluation'; Labels = 'Tokens/s', 'USD/h', 'USD/M tokens' }
     ) {
         $views = (Get-FormatData -TypeName @($samples[$Type])[0].GetType().FullName).FormatViewDefinition.Control
@@ -185,7 +194,7 @@ Describe 'Views' {
 
     It 'have no snapshot that nothing compares with' {
         $expected = @(
-            foreach ($type in 'LlmModel', 'GpuSpec', 'GpuInstance', 'MemoryEstimate', 'MemoryTerm', 'MemoryEstimationParameter', 'KvCacheMeasurement', 'InstanceEvaluation') {
+            foreach ($type in 'LlmModel', 'GpuSpec', 'GpuInstance', 'MemoryEstimate', 'MemoryTerm', 'MemoryEstimationParameter', 'KvCacheMeasurement', 'ServerLogMeasurement', 'ServerLogRank', 'InstanceEvaluation') {
                 foreach ($width in 80, 120) { "$type.table.$width.snap"; "$type.list.$width.snap" }
             }
             foreach ($type in 'ParameterBreakdown', 'DenseThroughput', 'MemoryBreakdown') { "$type.list.80.snap"; "$type.list.120.snap" }

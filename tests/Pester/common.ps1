@@ -125,3 +125,30 @@ function New-ConfigJson {
 
     $config | ConvertTo-Json
 }
+
+# The log of a server that starts, as lines: a configuration, and what each worker measured.
+function New-ServerLog {
+    param(
+        [string] $Model = 'meta-llama/Llama-3.1-70B-Instruct',
+        [string] $Version = '0.19.1',
+        [string[]] $Worker = 'EngineCore',
+        [int] $Tensor = 1,
+        [int] $Pipeline = 1,
+        [long] $Tokens = 361264,
+        [long] $Length = 40960)
+
+    $at = 'INFO 04-04 18:13:00'
+    "$at [core.py:105] Initializing a V1 LLM engine (v$Version) with config: model='$Model', speculative_config=None, dtype=torch.bfloat16, max_seq_len=$Length, tensor_parallel_size=$Tensor, pipeline_parallel_size=$Pipeline, data_parallel_size=1, quantization=None, enforce_eager=False, kv_cache_dtype=fp8, compilation_config={'mode': <CompilationMode.VLLM_COMPILE: 3>}"
+    $index = 0
+    foreach ($name in $Worker) {
+        $label = $name ? "($name pid=$(100 + $index)) " : ''
+        "${label}$at [gpu_model_runner.py:4820] Model loading took $(15 + $index).02 GiB memory and 48.5 seconds"
+        "${label}DEBUG 04-04 18:13:10 [gpu_worker.py:297] Memory profiling takes 14.40 seconds. Total non KV cache memory: 10.22GiB; torch peak memory increase: 1.4GiB; non-torch forward increase memory: 0.25GiB; weights memory: 15.02GiB."
+        "${label}$at [gpu_worker.py:456] Available KV cache memory: $(50 - $index).31 GiB"
+        "${label}$at [gpu_model_runner.py:5757] Graph capturing finished in 25 secs, took 1.18 GiB"
+        $index++
+    }
+
+    "$at [kv_cache_utils.py:1314] GPU KV cache size: $($Tokens.ToString('N0', [cultureinfo]::InvariantCulture)) tokens"
+    "$at [core.py:282] init engine (profile, create kv cache, warmup model) took 50.01 seconds"
+}

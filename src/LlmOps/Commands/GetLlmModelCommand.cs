@@ -1,10 +1,8 @@
-using System.Collections.ObjectModel;
 using System.Management.Automation;
 using System.Security;
 using LlmOps.Binding;
 using LlmOps.Completion;
 using LlmOps.Core.Models;
-using LlmOps.Errors;
 
 namespace LlmOps.Commands;
 
@@ -78,7 +76,7 @@ public sealed class GetLlmModelCommand : LlmOpsCmdlet
             case PathSet:
                 foreach (string path in Path)
                 {
-                    Try(() => ReadEach(Expand(path)));
+                    Try(() => ReadEach(ResolvePath(path)));
                 }
 
                 break;
@@ -137,18 +135,5 @@ public sealed class GetLlmModelCommand : LlmOpsCmdlet
         }
 
         WriteObject(model);
-    }
-
-    private Collection<string> Expand(string path)
-    {
-        try
-        {
-            Collection<string> files = GetResolvedProviderPathFromPSPath(path, out ProviderInfo provider);
-            return provider.Name == "FileSystem" ? files : throw ErrorRecords.NotAFilePath(path);
-        }
-        catch (SessionStateException e)
-        {
-            throw ErrorRecords.NoSuchPath(path, e);
-        }
     }
 }

@@ -1,3 +1,4 @@
+using System.Collections.ObjectModel;
 using System.Management.Automation;
 using LlmOps.Core;
 using LlmOps.Core.Models;
@@ -55,6 +56,23 @@ public abstract class LlmOpsCmdlet : PSCmdlet, IDisposable
     protected IReadOnlyList<LlmModel> ResolveModels(IEnumerable<ModelReference>? models) =>
         ResolveEach(models, model => model.Resolve(ResolveLiteralPath));
 
+    /// <summary>The id of the error that a path leads nowhere.</summary>
+    protected virtual string PathNotFoundId => "ModelFileNotFound";
+
+    /// <summary>The files that a PowerShell path with wildcards matches.</summary>
+    protected IReadOnlyList<string> ResolvePath(string path)
+    {
+        try
+        {
+            Collection<string> files = GetResolvedProviderPathFromPSPath(path, out ProviderInfo provider);
+            return provider.Name == "FileSystem" ? files : throw ErrorRecords.NotAFilePath(path);
+        }
+        catch (SessionStateException e)
+        {
+            throw ErrorRecords.NoSuchPath(PathNotFoundId, path, e);
+        }
+    }
+
     /// <summary>A PowerShell path, which may start with a drive of any provider, as a path of the file system.</summary>
     protected string ResolveLiteralPath(string path)
     {
@@ -65,7 +83,7 @@ public abstract class LlmOpsCmdlet : PSCmdlet, IDisposable
         }
         catch (SessionStateException e)
         {
-            throw ErrorRecords.NoSuchPath(path, e);
+            throw ErrorRecords.NoSuchPath(PathNotFoundId, path, e);
         }
     }
 

@@ -29,8 +29,8 @@ internal static class ErrorRecords
         $"'{path}' does not lie in the file system; give the path of a file or folder.", path);
 
     /// <summary>A path whose file, drive or provider does not exist.</summary>
-    public static LlmOpsException NoSuchPath(string path, SessionStateException exception) => new(
-        "ModelFileNotFound", ErrorKind.NotFound,
+    public static LlmOpsException NoSuchPath(string errorId, string path, SessionStateException exception) => new(
+        errorId, ErrorKind.NotFound,
         exception is ItemNotFoundException ? $"There is no file '{path}'." : $"There is no file '{path}': {exception.Message}",
         path, exception);
 
