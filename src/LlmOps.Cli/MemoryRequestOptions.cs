@@ -20,10 +20,16 @@ internal sealed class MemoryRequestOptions
         $"Type of cached keys and values: {string.Join(" ", Enum.GetNames<KvCacheDataType>())} [default: Auto, the model's own]");
 
     private readonly Option<string[]> _engine = Options.List("--engine", "ENGINE",
-        $"{string.Join(" or ", Enum.GetNames<Engine>())} [default: vLLM, or Transformers with --training]");
+        $"{string.Join(" ", EnumNames.All(typeof(Engine)))} [default: vLLM, or Transformers with --training]");
 
     private readonly Option<string[]> _gpu = Options.Gpus(
         "GPUs to hold the result against, by name or wildcard [default: none]");
+
+    private readonly Option<string[]> _gpuLayers = Options.List("--gpu-layers", "N",
+        "llama.cpp's -ngl: layers on GPUs, the output counted as one [default: all]");
+
+    private readonly Option<string[]> _flashAttention = Options.List("--flash-attention", "MODE",
+        $"llama.cpp's --flash-attn: {string.Join(" ", EnumNames.All(typeof(FlashAttention)))} [default: Auto, which is on]");
 
     private readonly Option<string[]> _batchSize = Options.List("--batch-size", "N", "Sequences in flight [default: 1]");
 
@@ -42,13 +48,16 @@ internal sealed class MemoryRequestOptions
     private readonly Option<string[]> _data = Options.List("--data-parallel-size", "N", "Copies of the model [default: 1]");
 
     private readonly Option<string[]> _utilization = Options.List("--gpu-memory-utilization", "SHARE",
-        "Share of GPU memory that the engine may use, 0.01 to 1 [default: 0.9 with vLLM, 1 with Transformers]");
+        "The engine's fraction, 0.01 to 1: of all GPU memory with vLLM [default: 0.9], with SGLang (mem_fraction_static) "
+        + "[default: by the GPU]; of what is free beside weights and activations with TensorRT-LLM "
+        + "(free_gpu_memory_fraction) [default: 0.9]; 1 with the others");
 
     private readonly Option<string[]> _batchedTokens = Options.List("--max-batched-tokens", "TOKENS",
-        "vLLM's max_num_batched_tokens [default: the engine's on that GPU]");
+        "Tokens of one pass: vLLM's max_num_batched_tokens, SGLang's chunked_prefill_size, TensorRT-LLM's max_num_tokens, "
+        + "llama.cpp's n_ubatch [default: the engine's on that GPU]");
 
     private readonly Option<string[]> _sequences = Options.List("--max-sequences", "N",
-        "vLLM's max_num_seqs [default: the engine's on that GPU]");
+        "vLLM's max_num_seqs, TensorRT-LLM's max_batch_size [default: the engine's on that GPU]");
 
     private readonly Option<string[]> _maxModelLength = Options.List("--max-model-length", "TOKENS",
         "The longest sequence that the server accepts; -1 finds the longest that fits [default: no limit]");
@@ -67,7 +76,7 @@ internal sealed class MemoryRequestOptions
 
     public void AddTo(Command command)
     {
-        foreach (Option option in (Option[])[_model, _quantization, _kvCacheDataType, _engine, _gpu, _batchSize,
+        foreach (Option option in (Option[])[_model, _quantization, _kvCacheDataType, _engine, _gpu, _gpuLayers, _flashAttention, _batchSize,
             _sequenceLength, _tensor, _pipeline, _expert, _data, _utilization, _batchedTokens, _sequences, _maxModelLength, _eager])
         {
             command.Add(option);
@@ -90,6 +99,8 @@ internal sealed class MemoryRequestOptions
         List<Quantization> quantizations = read.List(_quantization, Quantization.Parse);
         List<KvCacheDataType> cacheTypes = read.Enums<KvCacheDataType>(_kvCacheDataType, "KvCacheDataType");
         List<GpuSpec> gpus = read.Gpus(_gpu);
+        List<int> gpuLayers = read.SmallWholes(_gpuLayers, "GpuLayers");
+        List<FlashAttention> flashAttention = read.Enums<FlashAttention>(_flashAttention, "FlashAttention");
         List<int> tensor = read.SmallWholes(_tensor, "TensorParallelSize");
         List<int> pipeline = read.SmallWholes(_pipeline, "PipelineParallelSize");
         List<int> expert = read.SmallWholes(_expert, "ExpertParallelSize");
@@ -118,6 +129,8 @@ internal sealed class MemoryRequestOptions
             .Over(quantizations, (r, v) => r with { Quantization = v })
             .Over(cacheTypes, (r, v) => r with { KvCacheDataType = v })
             .Over(gpus, (r, v) => r with { Gpu = v })
+            .Over(gpuLayers, (r, v) => r with { GpuLayers = v })
+            .Over(flashAttention, (r, v) => r with { FlashAttention = v })
             .Over(tensor, (r, v) => r with { Parallelism = r.Parallelism with { Tensor = v } })
             .Over(pipeline, (r, v) => r with { Parallelism = r.Parallelism with { Pipeline = v } })
             .Over(expert, (r, v) => r with { Parallelism = r.Parallelism with { Expert = v } })

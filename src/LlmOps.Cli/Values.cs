@@ -75,13 +75,12 @@ internal static class Values
     public static T OneOf<T>(string text, string name)
         where T : struct, Enum
     {
-        string[] names = Enum.GetNames<T>();
-        string? exact = names.FirstOrDefault(n => NameMatcher.Canonical(n) == NameMatcher.Canonical(text));
-        if (exact is not null)
+        if (EnumNames.Find(typeof(T), text) is { } found)
         {
-            return Enum.Parse<T>(exact);
+            return (T)found;
         }
 
+        IReadOnlyList<string> names = EnumNames.All(typeof(T));
         string hint = NameMatcher.Suggest(text, names);
         throw new LlmOpsException(InvalidId, ErrorKind.InvalidArgument,
             $"{name} is '{text}', but must be one of {string.Join(", ", names)}.{hint}", text);

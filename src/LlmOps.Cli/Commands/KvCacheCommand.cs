@@ -10,7 +10,7 @@ internal static class KvCacheCommand
     private static readonly Column<KvCacheMeasurement>[] s_columns =
     [
         Column.Text<KvCacheMeasurement>("Model", m => m.ModelName) with { IsContext = true },
-        Column.Text<KvCacheMeasurement>("Engine", m => m.Engine.ToString()) with { IsContext = true },
+        Column.Text<KvCacheMeasurement>("Engine", m => m.Engine) with { IsContext = true },
         Column.Text<KvCacheMeasurement>("Weights", m => m.Quantization) with { IsContext = true },
         Column.Text<KvCacheMeasurement>("KV type", m => m.KvCacheDataType)
             with { IsContext = true, Usual = "Auto" },

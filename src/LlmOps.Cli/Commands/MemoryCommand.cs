@@ -87,7 +87,7 @@ internal static class MemoryCommand
     {
         public string ModelName => estimate.ModelName;
 
-        public Engine Engine => estimate.Engine;
+        public string Engine => estimate.Engine;
 
         public string Quantization => estimate.Quantization;
 

@@ -10,7 +10,7 @@ internal static partial class MemoryView
     private static readonly Column<MemoryEstimate>[] s_columns =
     [
         Column.Text<MemoryEstimate>("Model", e => e.ModelName) with { IsContext = true },
-        Column.Text<MemoryEstimate>("Engine", e => e.EngineVersion is { } v ? $"{e.Engine} {v}" : e.Engine.ToString())
+        Column.Text<MemoryEstimate>("Engine", e => e.EngineVersion is { } v ? $"{e.Engine} {v}" : e.Engine)
             with { IsContext = true },
         Column.Text<MemoryEstimate>("Task", e => e.Training ? "training" : "inference")
             with { IsContext = true, Usual = "inference" },

@@ -1,4 +1,5 @@
 using LlmOps.Core.Models;
+using LlmOps.Core.Precision;
 
 namespace LlmOps.Core.Memory;
 
@@ -6,17 +7,39 @@ namespace LlmOps.Core.Memory;
 internal abstract class EngineMemory
 {
     private static readonly EngineMemory s_vllm = new VllmMemory();
+    private static readonly EngineMemory s_sglang = new SglangMemory();
+    private static readonly EngineMemory s_tensorRtLlm = new TensorRtLlmMemory();
     private static readonly EngineMemory s_transformers = new TransformersMemory();
+    private static readonly EngineMemory s_llamaCpp = new LlamaCppMemory();
 
     public static EngineMemory Of(Engine engine) => engine switch
     {
         Engine.vLLM => s_vllm,
+        Engine.SGLang => s_sglang,
+        Engine.TensorRtLlm => s_tensorRtLlm,
         Engine.Transformers => s_transformers,
+        Engine.LlamaCpp => s_llamaCpp,
         _ => throw new ArgumentOutOfRangeException(nameof(engine), engine, "No such engine."),
     };
 
     /// <summary>Share of device memory that the engine uses where nothing else is set.</summary>
     public virtual double DefaultUtilization => 1;
+
+    /// <summary>The same where it depends on the GPU.</summary>
+    public virtual double Utilization(in MemoryRequest request) => DefaultUtilization;
+
+    /// <summary>Whether layers can be left to the host, and attention be computed with or without its scores stored.</summary>
+    public virtual bool PlacesLayers => false;
+
+    /// <summary>Whether the engine caches keys and values in that type.</summary>
+    public virtual bool Caches(KvCacheDataType type) => !type.IsBlock();
+
+    /// <summary>The type of the cache that a remedy suggests.</summary>
+    public virtual KvCacheDataType SmallerKvType => KvCacheDataType.FP8;
+
+    /// <summary>The formats of weights that a remedy suggests, the wider first.</summary>
+    public virtual string[] SmallerWeights(in MemoryRequest request) =>
+        [request.Gpu?.DenseTflops.Fp8 is null ? "INT8" : "FP8", "AWQ"];
 
     /// <summary>Whether the engine trains models.</summary>
     public virtual bool Trains => false;
@@ -49,6 +72,10 @@ internal abstract class EngineMemory
     /// <summary>Bytes that the engine leaves for the KV cache on a GPU with that many; negative where the rest does not fit.</summary>
     public virtual double KvPool(in MemoryRequest request, in StageMemory stage, double deviceBytes) =>
         (deviceBytes * request.EffectiveUtilization) - stage.Weights - stage.Activations - stage.Runtime;
+
+    /// <summary>What the total may come to on a GPU with that many bytes.</summary>
+    public virtual double Budget(in MemoryRequest request, in MemoryBreakdown bytes, double deviceBytes) =>
+        deviceBytes * request.EffectiveUtilization;
 
     /// <summary>The engine's own terms in words; the allowances for fragmentation and safety are not among them.</summary>
     public abstract IEnumerable<MemoryTerm> Explain(MemoryRequest request, PipelineStage stage, MemoryBreakdown bytes);

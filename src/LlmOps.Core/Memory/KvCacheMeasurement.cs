@@ -11,7 +11,8 @@ public sealed class KvCacheMeasurement
 
     public required string ModelName { get; init; }
 
-    public required Engine Engine { get; init; }
+    /// <summary>The engine's name as users write it.</summary>
+    public required string Engine { get; init; }
 
     public required string Quantization { get; init; }
 
@@ -52,8 +53,8 @@ public sealed class KvCacheMeasurement
     public string? Gpu { get; init; }
 
     /// <summary>
-    /// What is left for the cache on all ranks: memory times utilization, less weights, activations and non-torch memory;
-    /// 0 where those alone do not fit. Null without a GPU.
+    /// What the engine leaves for the cache on all ranks: with vLLM memory times utilization, less weights, activations and
+    /// non-torch memory; 0 where those alone do not fit. Null without a GPU.
     /// </summary>
     public double? PoolGiB { get; init; }
 
@@ -126,7 +127,7 @@ public static class KvCacheCalculator
         return new KvCacheMeasurement
         {
             ModelName = model.Name,
-            Engine = request.Engine,
+            Engine = EnumNames.Of(request.Engine),
             Quantization = request.EffectiveQuantization.Name,
             KvCacheDataType = request.KvCacheDataType.ToString(),
             BatchSize = request.BatchSize,

@@ -25,10 +25,11 @@ public sealed class MemoryEstimate
 
     public LlmModel Model => _request.Model;
 
-    public Engine Engine => _request.Engine;
+    /// <summary>The engine's name as users write it: <c>vLLM</c>, <c>TensorRT-LLM</c>.</summary>
+    public string Engine => EnumNames.Of(_request.Engine);
 
     /// <summary>The release that the engine's coefficients were measured on; null where none were measured.</summary>
-    public string? EngineVersion => EngineMemory.Of(Engine).Version(_request);
+    public string? EngineVersion => EngineMemory.Of(_request.Engine).Version(_request);
 
     public string Quantization => _request.EffectiveQuantization.Name;
 
@@ -48,6 +49,9 @@ public sealed class MemoryEstimate
 
     /// <summary>GPUs of all ranks and copies together.</summary>
     public int GpuCount => _request.Parallelism.GpuCount;
+
+    /// <summary>Layers on GPUs, the output counted as one; null where the engine or the user leaves none to the host.</summary>
+    public int? GpuLayers => _request.GpuLayers;
 
     public bool Training => _request.Training;
 
@@ -90,8 +94,14 @@ public sealed class MemoryEstimate
     /// <summary>The GPU that the estimate was held against; null without one.</summary>
     public string? Gpu => _request.Gpu?.Name;
 
-    /// <summary>What the engine may use of the GPU: its memory times the utilization setting.</summary>
-    public double? BudgetGiB => _request.Gpu is { } gpu ? gpu.MemoryGiB * _request.EffectiveUtilization : null;
+    /// <summary>
+    /// What the total may come to on the GPU: its memory times the utilization setting; with SGLang and TensorRT-LLM, whose
+    /// settings bound the KV cache and not the total, so much that the cache fits what they leave it, and no more than
+    /// all memory.
+    /// </summary>
+    public double? BudgetGiB => _request.Gpu is { } gpu
+        ? EngineMemory.Of(_request.Engine).Budget(_request, _bytes, gpu.MemoryGiB * Units.BytesPerGiB) / Units.BytesPerGiB
+        : null;
 
     /// <summary>Whether the total is within <see cref="BudgetGiB"/>; null without a GPU.</summary>
     public bool? Fits => HeadroomGiB is { } headroom ? headroom >= 0 : null;

@@ -11,16 +11,17 @@ internal static class MemoryRemedy
 {
     public static string Find(in MemoryRequest request)
     {
+        EngineMemory engine = EngineMemory.Of(request.Engine);
         if (!request.Training)
         {
-            MemoryRequest smallCache = request with { KvCacheDataType = KvCacheDataType.FP8 };
+            KvCacheDataType small = engine.SmallerKvType;
+            MemoryRequest smallCache = request with { KvCacheDataType = small };
             if (KvCacheMemory.ElementBytes(request) > KvCacheMemory.ElementBytes(smallCache) && Fits(smallCache))
             {
-                return "KV cache in FP8 (-KvCacheDataType FP8)";
+                return $"KV cache in {small} (-KvCacheDataType {small})";
             }
 
-            string eightBits = request.Gpu?.DenseTflops.Fp8 is null ? "INT8" : "FP8";
-            foreach (string name in new[] { eightBits, "AWQ" })
+            foreach (string name in engine.SmallerWeights(request))
             {
                 Quantization smaller = Quantization.Parse(name);
                 if (smaller.BitsPerWeight < request.EffectiveQuantization.BitsPerWeight
@@ -28,6 +29,24 @@ internal static class MemoryRemedy
                 {
                     return $"weights in {name} (-Quantization {name})";
                 }
+            }
+        }
+
+        MemoryRequest original = request;
+        if (engine.PlacesLayers)
+        {
+            for (int gpus = request.Parallelism.Pipeline * 2; gpus <= 16; gpus *= 2)
+            {
+                if (Fits(request with { Parallelism = request.Parallelism with { Pipeline = gpus } }))
+                {
+                    return Invariant($"{gpus} GPUs (-PipelineParallelSize {gpus})");
+                }
+            }
+
+            long most = Math.Min(request.GpuLayers ?? int.MaxValue, request.Model.LayerCount + 1L);
+            if (Bisection.Largest(most - 1, layers => Fits(original with { GpuLayers = (int)layers })) is { } layers)
+            {
+                return Invariant($"{layers} layers on the GPU, the others on the host (-GpuLayers {layers})");
             }
         }
 
@@ -39,7 +58,6 @@ internal static class MemoryRemedy
             }
         }
 
-        MemoryRequest original = request;
         if (Bisection.Largest(request.SequenceLength - 1, length => Fits(original with { SequenceLength = length })) is { } length)
         {
             return Invariant($"sequences of {length} tokens (-SequenceLength {length})");

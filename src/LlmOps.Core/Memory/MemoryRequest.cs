@@ -56,10 +56,15 @@ public readonly record struct MemoryRequest(LlmModel Model)
     /// <summary>Tokens of each sequence, prompt and output together.</summary>
     public long SequenceLength { get; init; } = 2048;
 
-    /// <summary>vLLM's <c>max_num_batched_tokens</c>; null stands for the engine's default on that GPU.</summary>
+    /// <summary>
+    /// Tokens of one pass: vLLM's <c>max_num_batched_tokens</c>, SGLang's <c>chunked_prefill_size</c>, TensorRT-LLM's
+    /// <c>max_num_tokens</c>, llama.cpp's <c>n_ubatch</c>; null stands for the engine's default on that GPU.
+    /// </summary>
     public long? MaxBatchedTokens { get; init; } = null;
 
-    /// <summary>vLLM's <c>max_num_seqs</c>; null stands for the engine's default on that GPU.</summary>
+    /// <summary>
+    /// vLLM's <c>max_num_seqs</c>, TensorRT-LLM's <c>max_batch_size</c>; null stands for the engine's default on that GPU.
+    /// </summary>
     public long? MaxSequences { get; init; } = null;
 
     /// <summary>
@@ -68,8 +73,17 @@ public readonly record struct MemoryRequest(LlmModel Model)
     /// </summary>
     public long? MaxModelLength { get; init; } = null;
 
-    /// <summary>Share of device memory that the engine may use; null stands for 0.9 with vLLM and 1 without.</summary>
+    /// <summary>
+    /// The engine's fraction: of all memory with vLLM (0.9) and SGLang (mem_fraction_static, by the GPU), of what is free
+    /// beside weights and activations with TensorRT-LLM (0.9); 1 with the others.
+    /// </summary>
     public double? GpuMemoryUtilization { get; init; } = null;
+
+    /// <summary>llama.cpp's <c>-ngl</c>: layers on GPUs, the output counted as one; null stands for all.</summary>
+    public int? GpuLayers { get; init; } = null;
+
+    /// <summary>llama.cpp's <c>--flash-attn</c>.</summary>
+    public FlashAttention FlashAttention { get; init; } = FlashAttention.Auto;
 
     public GpuSpec? Gpu { get; init; } = null;
 
@@ -93,7 +107,7 @@ public readonly record struct MemoryRequest(LlmModel Model)
             : Precision.Quantization.Parse(Parameters.DefaultStorageDtype));
 
     /// <summary>Share of device memory that the engine may use.</summary>
-    public double EffectiveUtilization => GpuMemoryUtilization ?? EngineMemory.Of(Engine).DefaultUtilization;
+    public double EffectiveUtilization => GpuMemoryUtilization ?? EngineMemory.Of(Engine).Utilization(this);
 
     /// <exception cref="LlmOpsException">A value is out of bounds, or the parts do not go together.</exception>
     public void Validate()
@@ -135,8 +149,10 @@ public readonly record struct MemoryRequest(LlmModel Model)
         if (Training && !engine.Trains)
         {
             throw new LlmOpsException("TrainingNotSupported", ErrorKind.NotSupported,
-                $"{Engine} serves models and does not train them; use the engine {Engine.Transformers}.", Engine);
+                $"{EnumNames.Of(Engine)} serves models and does not train them; use the engine {Engine.Transformers}.", Engine);
         }
+
+        ValidateSettings(engine);
 
         engine.Validate(this);
 
@@ -152,6 +168,33 @@ public readonly record struct MemoryRequest(LlmModel Model)
         if (!ReferenceEquals(Parameters, MemoryEstimationParameter.Default))
         {
             Parameters.Validate();
+        }
+    }
+
+    /// <summary>Refuses what is a setting of other engines.</summary>
+    private void ValidateSettings(EngineMemory engine)
+    {
+        if (GpuLayers is { } layers)
+        {
+            Guard.InRange(layers, 0, 100_000, nameof(GpuLayers));
+        }
+
+        if (!engine.PlacesLayers && (GpuLayers is not null || FlashAttention != FlashAttention.Auto))
+        {
+            string name = GpuLayers is null ? nameof(FlashAttention) : nameof(GpuLayers);
+            object value = GpuLayers is { } count ? count : FlashAttention;
+            throw new LlmOpsException("SettingNotSupported", ErrorKind.NotSupported,
+                $"{name} is {value}, but {EnumNames.Of(Engine)} has no such setting; it is one of {EnumNames.Of(Engine.LlamaCpp)}.", value);
+        }
+
+        if (!engine.Caches(KvCacheDataType))
+        {
+            KvCacheDataType[] cached = [.. Enum.GetValues<KvCacheDataType>().Where(engine.Caches)];
+            double wanted = KvCacheDataType.Bytes(2);
+            KvCacheDataType nearest = cached.MinBy(type => (Math.Abs(type.Bytes(2) - wanted), type.ToString()));
+            throw new LlmOpsException("KvCacheDataTypeNotSupported", ErrorKind.NotSupported,
+                $"{EnumNames.Of(Engine)} does not cache keys and values in {KvCacheDataType}. The nearest is {nearest}; there are "
+                + $"{string.Join(", ", cached)}.", KvCacheDataType);
         }
     }
 

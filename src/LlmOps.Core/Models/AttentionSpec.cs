@@ -23,6 +23,9 @@ public abstract record AttentionSpec
     /// <summary>Bytes that a sequence holds however long it is.</summary>
     public virtual long StateBytesPerSequence => 0;
 
+    /// <summary>The elements of that state.</summary>
+    public virtual long StateElementsPerSequence => 0;
+
     /// <summary>
     /// Multiply-adds for each pair of query and cached token, over all heads: scores and the weighted sum of values.
     /// </summary>
@@ -262,6 +265,9 @@ public sealed record RecurrentMixer : AttentionSpec
     /// <summary>Bytes that a sequence holds in this layer, however long it is.</summary>
     public required long StateBytes { get; init; }
 
+    /// <summary>The state's elements: those of the convolution beside those of the recurrence.</summary>
+    public required long StateElements { get; init; }
+
     /// <summary>Elements of one token between the projections.</summary>
     public required long InnerElements { get; init; }
 
@@ -270,6 +276,8 @@ public sealed record RecurrentMixer : AttentionSpec
     public override long CacheElementsPerToken => 0;
 
     public override long StateBytesPerSequence => StateBytes;
+
+    public override long StateElementsPerSequence => StateElements;
 
     public override long MultiplyAddsPerTokenPair => 0;
 

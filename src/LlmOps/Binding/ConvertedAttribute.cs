@@ -89,15 +89,12 @@ internal sealed class ConvertedAttribute : ArgumentTransformationAttribute
     private object ConvertToEnum(object? value)
     {
         string text = System.Convert.ToString(value, CultureInfo.InvariantCulture) ?? "";
-        foreach (string name in Enum.GetNames(_type))
+        if (EnumNames.Find(_type, text) is { } found)
         {
-            if (name.Equals(text.Trim(), StringComparison.OrdinalIgnoreCase))
-            {
-                return Enum.Parse(_type, name);
-            }
+            return found;
         }
 
-        string[] names = Enum.GetNames(_type);
+        IReadOnlyList<string> names = EnumNames.All(_type);
         string hint = NameMatcher.Suggest(text, names);
         throw Refused(value, $"one of {string.Join(", ", names)}", hint);
     }

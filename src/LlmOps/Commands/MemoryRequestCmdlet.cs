@@ -35,6 +35,7 @@ public abstract class MemoryRequestCmdlet : LlmOpsCmdlet
 
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [Converted(typeof(Engine))]
+    [ArgumentCompleter(typeof(EngineCompleter))]
     public Engine[]? Engine { get; set; }
 
     [Parameter(ValueFromPipelineByPropertyName = true)]
@@ -49,6 +50,15 @@ public abstract class MemoryRequestCmdlet : LlmOpsCmdlet
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [ArgumentCompleter(typeof(GpuNameCompleter))]
     public GpuReference[]? Gpu { get; set; }
+
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [Alias("NGL")]
+    [Converted(typeof(int))]
+    public int[]? GpuLayers { get; set; }
+
+    [Parameter]
+    [Converted(typeof(FlashAttention))]
+    public FlashAttention[]? FlashAttention { get; set; }
 
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [Alias("TP")]
@@ -153,6 +163,8 @@ public abstract class MemoryRequestCmdlet : LlmOpsCmdlet
             .Over(quantizations, (r, quantization) => r with { Quantization = quantization })
             .Over(KvCacheDataType, (r, type) => r with { KvCacheDataType = type })
             .Over(gpus, (r, gpu) => r with { Gpu = gpu })
+            .Over(GpuLayers, (r, layers) => r with { GpuLayers = layers })
+            .Over(FlashAttention, (r, flash) => r with { FlashAttention = flash })
             .Over(TensorParallelSize, (r, size) => r with { Parallelism = r.Parallelism with { Tensor = size } })
             .Over(PipelineParallelSize, (r, size) => r with { Parallelism = r.Parallelism with { Pipeline = size } })
             .Over(ExpertParallelSize, (r, size) => r with { Parallelism = r.Parallelism with { Expert = size } })

@@ -3,6 +3,7 @@ using System.Management.Automation;
 using System.Management.Automation.Language;
 using LlmOps.Core;
 using LlmOps.Core.Hardware;
+using LlmOps.Core.Memory;
 using LlmOps.Core.Models;
 using LlmOps.Core.Precision;
 
@@ -50,6 +51,13 @@ public sealed class ModelNameCompleter : CatalogCompleter
             }
         }
     }
+}
+
+/// <summary>Engines by the names that their makers write.</summary>
+public sealed class EngineCompleter : CatalogCompleter
+{
+    protected override IEnumerable<(string Name, string Tip)> Candidates(string typed) =>
+        EnumNames.All(typeof(Engine)).Select(name => (name, name));
 }
 
 /// <summary>Repositories of catalogue models, which are those that users most often mean.</summary>

@@ -249,6 +249,7 @@ internal static class HybridFamily
             VectorParameters = (((2 * keys) + values) * kernel) + (2L * valueHeads) + valueDimension,
             StateBytes = ((long)valueHeads * keyDimension * valueDimension * sizeof(float))
                 + (((2 * keys) + values) * (kernel - 1) * 2),
+            StateElements = ((long)valueHeads * keyDimension * valueDimension) + (((2 * keys) + values) * (kernel - 1)),
             InnerElements = (2 * keys) + (3 * values),
         };
         bool bias = fields.Flag("attention_bias", false);
@@ -309,6 +310,7 @@ internal static class HybridFamily
             VectorParameters = (inner * kernel) + (convolutionBias ? inner : 0) + inner + (inner * state) + inner
                 + (bias ? (2 * inner) + hidden : 0),
             StateBytes = (inner * state * sizeof(float)) + (inner * (kernel - 1) * 2),
+            StateElements = (inner * state) + (inner * (kernel - 1)),
             InnerElements = 3 * inner,
         };
 
@@ -329,6 +331,7 @@ internal static class HybridFamily
             VectorParameters = (convolved * kernel) + (convolutionBias ? convolved : 0) + (3L * heads) + inner
                 + (bias ? projected + hidden : 0),
             StateBytes = (inner * state * stateElementBytes) + (convolved * (kernel - 1) * 2),
+            StateElements = (inner * state) + (convolved * (kernel - 1)),
             InnerElements = projected + inner,
         };
     }

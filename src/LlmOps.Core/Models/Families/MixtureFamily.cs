@@ -183,6 +183,7 @@ internal static class MixtureFamily
             ],
             VectorParameters = width,
             StateBytes = (long)softmax.HeadCount * softmax.HeadDimension * softmax.HeadDimension * sizeof(float),
+            StateElements = (long)softmax.HeadCount * softmax.HeadDimension * softmax.HeadDimension,
             InnerElements = 5 * width,
         };
         int layers = fields.Layers("num_hidden_layers");

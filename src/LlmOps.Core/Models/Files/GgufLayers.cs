@@ -230,6 +230,7 @@ internal sealed class GgufLayers
             MatrixParameters = matrices,
             VectorParameters = vectors,
             StateBytes = sizeof(float) * ((inner * state) + ((inner + (2 * groups * state)) * (kernel - 1))),
+            StateElements = (inner * state) + ((inner + (2 * groups * state)) * (kernel - 1)),
             InnerElements = 3 * inner,
         };
     }
