@@ -194,8 +194,10 @@ public sealed class MemoryPropertyTests
             Assert.True(less.SequenceCapacity <= all.SequenceCapacity);
             Assert.True(less.PoolGiB <= all.PoolGiB);
 
+            // SGLang keeps four windowed layers' tokens for five of the others'.
             double pool = all.PoolGiB!.Value * Units.BytesPerGiB * (1 + 1e-12);
-            Assert.True((double)(all.TokenCapacity ?? 0) * all.BytesPerToken <= pool);
+            double windows = c.Request.Engine == Engine.SGLang ? 1.25 : 1;
+            Assert.True((double)(all.TokenCapacity ?? 0) * all.BytesPerToken <= pool * windows);
             Assert.True((double)all.SequenceCapacity!.Value * all.BytesPerSequence <= pool);
             withCapacity += all.TokenCapacity > 0 ? 1 : 0;
         });
@@ -290,7 +292,7 @@ public sealed class MemoryPropertyTests
     private static long Held(in MemoryBreakdown bytes) =>
         bytes.ModelWeights + bytes.Activations + bytes.KvCache + bytes.CudaGraphs;
 
-    private static void AssertPlausible(MemoryEstimate e)
+    internal static void AssertPlausible(MemoryEstimate e)
     {
         double[] terms =
         [
@@ -304,9 +306,9 @@ public sealed class MemoryPropertyTests
 
         double within = 1e-9 * e.TotalGiB;
         Assert.Equal(terms.Sum(), e.TotalGiB, within);
-        Assert.Equal(e.TotalGiB, e.Terms.Sum(term => term.GiB), within);
+        Assert.Equal(e.TotalGiB, e.Terms.Where(term => term.Place == MemoryPlace.Gpu).Sum(term => term.GiB), within);
         Assert.True(e.TotalLowGiB <= e.TotalGiB + within && e.TotalGiB <= e.TotalHighGiB + within);
-        Assert.True(e.TotalLowGiB > 0 && e.ModelWeightsGiB > 0);
+        Assert.True(e.TotalLowGiB > 0 && (e.ModelWeightsGiB > 0 || e.GpuLayers is not null));
         foreach (MemoryTerm term in e.Terms)
         {
             Assert.True(term.LowGiB >= 0 && term.LowGiB <= term.GiB && term.GiB <= term.HighGiB, $"{e}: {term.Name}");

@@ -41,16 +41,22 @@ internal static class Samples
     public static IEnumerable<int> ExpertSizes(LlmModel model, int tensor) =>
         Enumerable.Range(1, Math.Max(1, model.ExpertCount)).Where(size => size % tensor == 0 || tensor % size == 0);
 
-    /// <summary>Requests on one model, with every setting but training.</summary>
+    /// <summary>Types that every engine but llama.cpp caches in.</summary>
+    public static KvCacheDataType[] CacheTypes { get; } = [.. Enum.GetValues<KvCacheDataType>().Where(type => !type.IsBlock())];
+
+    /// <summary>
+    /// Requests on one model, with every setting but training; llama.cpp, which places layers instead of dividing them, has
+    /// its own.
+    /// </summary>
     public static Gen<MemoryRequest> Request { get; } =
         from model in Model
         from request in RequestOn(model)
         select request;
 
     public static Gen<MemoryRequest> RequestOn(LlmModel model) =>
-        from engine in Gen.Elements(Enum.GetValues<Engine>())
+        from engine in Gen.Elements(Enum.GetValues<Engine>().Where(engine => engine != Engine.LlamaCpp).ToArray())
         from quantization in Gen.Elements(s_quantizations.Append(null).ToArray())
-        from cache in Gen.Elements(Enum.GetValues<KvCacheDataType>())
+        from cache in Gen.Elements(CacheTypes)
         from gpu in Gen.Elements(s_gpus.Append(null).ToArray())
         from tensor in TensorSize(model)
         from pipeline in Gen.Choose(1, Math.Min(8, model.LayerCount))
@@ -70,10 +76,36 @@ internal static class Samples
             GpuMemoryUtilization = utilization / 100.0,
         };
 
+    /// <summary>Requests to llama.cpp, with every setting.</summary>
+    public static Gen<MemoryRequest> LlamaCpp { get; } =
+        from model in Model
+        from quantization in Gen.Elements(s_quantizations.Where(q => GgufRecipe.Find(q) is not null).ToArray())
+        from cache in Gen.Elements(Enum.GetValues<KvCacheDataType>().Where(new LlamaCppMemory().Caches).ToArray())
+        from gpu in Gen.Elements(s_gpus.Append(null).ToArray())
+        from gpus in Gen.Choose(1, Math.Min(8, model.LayerCount))
+        from layers in Gen.Choose(-1, model.LayerCount + 2)
+        from flash in Gen.Elements(Enum.GetValues<FlashAttention>())
+        from batch in Length(7)
+        from length in Length(18)
+        from ubatch in Length(12)
+        select new MemoryRequest(model)
+        {
+            Engine = Engine.LlamaCpp,
+            Quantization = quantization,
+            KvCacheDataType = cache,
+            Gpu = gpu,
+            Parallelism = Parallelism.None with { Pipeline = gpus },
+            GpuLayers = layers < 0 ? null : layers,
+            FlashAttention = cache.IsBlock() && flash == FlashAttention.Off ? FlashAttention.On : flash,
+            BatchSize = batch,
+            SequenceLength = length,
+            MaxBatchedTokens = ubatch,
+        };
+
     public static Gen<Workload> Workload { get; } =
         from model in Model
         from quantization in Gen.Elements(s_quantizations.Append(null).ToArray())
-        from cache in Gen.Elements(Enum.GetValues<KvCacheDataType>())
+        from cache in Gen.Elements(CacheTypes)
         from batch in Length(9)
         from input in Length(15)
         from output in Length(12)

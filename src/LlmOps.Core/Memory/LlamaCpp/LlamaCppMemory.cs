@@ -169,7 +169,7 @@ internal sealed class LlamaCppMemory : EngineMemory
         [
             MemoryTerms.Term("ModelWeights", bytes.ModelWeights, 0, 0, what + ": " + where, Evidence.Exact,
                 layout.IsFromFile ? "header of the GGUF file" : "llama-quant.cpp"),
-            activations with { HighGiB = Math.Max(activations.HighGiB, activations.GiB + (older / Units.BytesPerGiB)) },
+            activations with { HighGiB = (activations.GiB + (older / Units.BytesPerGiB)) * (1 + AboveUncertainty) },
             MemoryTerms.Term("KvCache", bytes.KvCache, 0, 0,
                 cache + FormattableString.Invariant($", {place.End - place.First} of {layers} layers"),
                 Evidence.Exact, "llama-kv-cache.cpp, llama-kv-cache-iswa.cpp"),
