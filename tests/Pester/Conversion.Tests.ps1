@@ -6,7 +6,7 @@ Describe 'Numbers and enumerated values' {
     It 'refuse what cannot be converted, for that record alone' {
         $records = @(
             [pscustomobject]@{ Model = 'Llama-2-7B'; BatchSize = 'many' }
-            [pscustomobject]@{ Model = 'Llama-2-7B'; BatchSize = '2'; Engine = 'SGLang' }
+            [pscustomobject]@{ Model = 'Llama-2-7B'; BatchSize = '2'; Engine = 'Triton' }
             [pscustomobject]@{ Model = 'Llama-2-7B'; BatchSize = '4'; Engine = 'transformers' }
         )
         $estimates = @($records | Get-LlmMemoryEstimate -ErrorAction SilentlyContinue -ErrorVariable failed)
@@ -14,7 +14,7 @@ Describe 'Numbers and enumerated values' {
         $estimates.Engine | Should -Be 'Transformers'
         $failed | Should -HaveCount 2
         $failed[0].Exception.Message | Should -BeLike "*'BatchSize'*'many' is not a whole number*"
-        $failed[1].Exception.Message | Should -BeLike "*'Engine'*'SGLang' is not one of vLLM, Transformers*"
+        $failed[1].Exception.Message | Should -BeLike "*'Engine'*'Triton' is not one of vLLM, SGLang, TensorRT-LLM, Transformers*"
     }
 
     It 'take a blank cell as an absent one' {

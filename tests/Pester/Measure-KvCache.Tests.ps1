@@ -158,7 +158,7 @@ Describe 'Measure-KvCache completion' {
         @{ Line = 'Measure-KvCache llama-2-7b'; Expected = @('Llama-2-7B') }
         @{ Line = 'Measure-KvCache Llama-2-7B -Gpu T4, l4'; Expected = 'L4', 'L40', 'L40S' }
         @{ Line = "Measure-KvCache Llama-2-7B -Quantization 'NV"; Expected = @('NVFP4') }
-        @{ Line = 'Measure-KvCache Llama-2-7B -Engine T'; Expected = @('Transformers') }
+        @{ Line = 'Measure-KvCache Llama-2-7B -Engine T'; Expected = 'TensorRT-LLM', 'Transformers' }
         @{ Line = 'Measure-KvCache Llama-2-7B -KvCacheDataType FP8,a'; Expected = @('Auto') }
     ) {
         Get-Completion $Line | Should -Be $Expected

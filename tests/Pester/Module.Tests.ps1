@@ -55,8 +55,8 @@ Describe 'The module' {
             foreach ($parameter in $command.Parameters.Values | Where-Object Name -NotIn $common) {
                 $parameter.Name | Should -MatchExactly '^[A-Z][A-Za-z]*$'
 
-                # Bytes, seconds, tokens a second and sequences are units or settings of the engine by that name.
-                if ($parameter.Name -notin 'PrecisionBytes', 'MaxSequences', 'MaxBatchedTokens') {
+                # Bytes, seconds, tokens a second, sequences and layers are units or settings of the engine by that name.
+                if ($parameter.Name -notin 'PrecisionBytes', 'MaxSequences', 'MaxBatchedTokens', 'GpuLayers') {
                     $parameter.Name | Should -Not -MatchExactly '(?<!s|Second)s$' -Because $command.Name
                 }
             }

@@ -191,7 +191,7 @@ public readonly record struct MemoryRequest(LlmModel Model)
         {
             KvCacheDataType[] cached = [.. Enum.GetValues<KvCacheDataType>().Where(engine.Caches)];
             double wanted = KvCacheDataType.Bytes(2);
-            KvCacheDataType nearest = cached.MinBy(type => (Math.Abs(type.Bytes(2) - wanted), type.ToString()));
+            KvCacheDataType nearest = cached.MinBy(type => Math.Abs(type.Bytes(2) - wanted));
             throw new LlmOpsException("KvCacheDataTypeNotSupported", ErrorKind.NotSupported,
                 $"{EnumNames.Of(Engine)} does not cache keys and values in {KvCacheDataType}. The nearest is {nearest}; there are "
                 + $"{string.Join(", ", cached)}.", KvCacheDataType);

@@ -36,7 +36,7 @@ public abstract class MemoryRequestCmdlet : LlmOpsCmdlet
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [Converted(typeof(Engine))]
     [ArgumentCompleter(typeof(EngineCompleter))]
-    public Engine[]? Engine { get; set; }
+    public EngineReference[]? Engine { get; set; }
 
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
@@ -159,7 +159,7 @@ public abstract class MemoryRequestCmdlet : LlmOpsCmdlet
             MaxModelLength = MaxModelLength,
         });
         return new Sweep<MemoryRequest>(seed)
-            .Over(Engine, (r, engine) => r with { Engine = engine })
+            .Over(Engine, (r, reference) => r with { Engine = reference.Engine })
             .Over(quantizations, (r, quantization) => r with { Quantization = quantization })
             .Over(KvCacheDataType, (r, type) => r with { KvCacheDataType = type })
             .Over(gpus, (r, gpu) => r with { Gpu = gpu })

@@ -70,7 +70,7 @@ public sealed class SglangReportTests(ITestOutputHelper output)
         output.WriteLine(FormattableString.Invariant(
             $"{errors.Count} rows: median {errors[errors.Count / 2]:0.0%}, mean {errors.Average():0.0%}, worst {errors[^1]:0.0%}"));
         Assert.InRange(errors[errors.Count / 2], 0, 0.1);
-        Assert.InRange(errors[^1], 0, 0.35);
+        Assert.InRange(errors[^1], 0, 0.15);
     }
 
     /// <summary>512 MiB, 1.5 MiB a token of the chunk, 2 MiB a captured sequence and 1/8 GiB a GPU; 10 GiB at least on large GPUs.</summary>
