@@ -31,9 +31,12 @@ Describe 'Engines' {
         $table.Engine | Should -Be 'TensorRT-LLM', 'LlamaCpp'
         ($table | Select-Object @{ n = 'Model'; e = 'ModelName' }, Engine, BatchSize | Get-LlmMemoryEstimate).Engine |
             Should -Be 'TensorRT-LLM', 'LlamaCpp'
-        $offloaded = Get-LlmMemoryEstimate Llama-2-7B -Engine LlamaCpp -Quantization Q4_K_M -GpuLayers 20
+        $offloaded = Get-LlmMemoryEstimate Llama-2-7B -Engine LlamaCpp -Quantization Q4_K_M -GpuLayers 20 -FlashAttention Off
         ($offloaded | Get-LlmMemoryEstimate).GpuLayers | Should -Be 20
         ($offloaded | Get-LlmMemoryEstimate).TotalGiB | Should -Be $offloaded.TotalGiB
+        $offloaded | Format-List | Out-String | Should -Match '(?s)GpuLayers +: 20.*HostGiB +: \d[.,]\d\d'
+        $offloaded | Format-Table | Out-String | Should -Match 'on LlamaCpp, 20 layers on GPUs'
+        ($offloaded | Measure-KvCache).GpuLayers | Should -Be 20
     }
 }
 

@@ -17,6 +17,8 @@ internal static class KvCacheCommand
         Column.Text<KvCacheMeasurement>("GPU", m => m.Gpu) with { IsContext = true },
         Column.Whole<KvCacheMeasurement>("TP", m => m.TensorParallelSize) with { IsContext = true, Usual = "1" },
         Column.Whole<KvCacheMeasurement>("PP", m => m.PipelineParallelSize) with { IsContext = true, Usual = "1" },
+        Column.Text<KvCacheMeasurement>("GPU layers", m => m.GpuLayers is { } layers ? $"{layers}" : "all")
+            with { IsContext = true, Usual = "all" },
         Column.Whole<KvCacheMeasurement>("Batch", m => m.BatchSize),
         Column.Whole<KvCacheMeasurement>("Tokens", m => m.SequenceLength),
         Column.Whole<KvCacheMeasurement>("Bytes/token", m => m.BytesPerToken) with { DropOrder = 2 },

@@ -22,6 +22,7 @@ internal static partial class MemoryView
         Column.Whole<MemoryEstimate>("PP", e => e.PipelineParallelSize) with { IsContext = true, Usual = "1" },
         Column.Whole<MemoryEstimate>("EP", e => e.ExpertParallelSize) with { IsContext = true, Usual = "1" },
         Column.Whole<MemoryEstimate>("DP", e => e.DataParallelSize) with { IsContext = true, Usual = "1" },
+        Column.Whole<MemoryEstimate>("GPU layers", e => e.GpuLayers) with { IsContext = true },
         Column.Whole<MemoryEstimate>("Batch", e => e.BatchSize) with { IsContext = true },
         Column.Whole<MemoryEstimate>("Tokens", e => e.SequenceLength) with { IsContext = true },
         Column.Number<MemoryEstimate>("Weights GiB", "N2", e => e.ModelWeightsGiB),
@@ -32,6 +33,7 @@ internal static partial class MemoryView
         Column.Number<MemoryEstimate>("Other GiB", "N2", e => e.CudaGraphsGiB + e.CompilationOverheadGiB
             + e.FragmentationOverheadGiB + e.SafetyMarginGiB) with { DropOrder = 3 },
         Column.Number<MemoryEstimate>("Total GiB", "N2", e => e.TotalGiB),
+        Column.Number<MemoryEstimate>("Host GiB", "N2", e => e.HostGiB) with { DropOrder = 5 },
         Column.Number<MemoryEstimate>("Budget GiB", "N2", e => e.BudgetGiB) with { DropOrder = 2 },
         Column.YesNo<MemoryEstimate>("Fits", e => e.Fits),
     ];
@@ -43,6 +45,7 @@ internal static partial class MemoryView
         Column.Number<MemoryTerm>("Low GiB", "N3", t => t.LowGiB),
         Column.Number<MemoryTerm>("High GiB", "N3", t => t.HighGiB),
         Column.Text<MemoryTerm>("Evidence", t => t.Evidence.ToString()),
+        Column.Text<MemoryTerm>("Place", t => t.Place.ToString()),
     ];
 
     public static void Show(Terminal terminal, IReadOnlyList<MemoryEstimate> estimates, bool explain)
@@ -56,6 +59,8 @@ internal static partial class MemoryView
             "Budget GiB" or "Fits" => withGpu,
             "Training GiB" => training,
             "KV GiB" => inference,
+            "Host GiB" => estimates.Any(e => e.HostGiB > 0),
+            "GPU layers" => estimates.Any(e => e.GpuLayers is not null),
             _ => true,
         })]);
         ShowRemedies(terminal, estimates);

@@ -29,6 +29,9 @@ public sealed class KvCacheMeasurement
 
     public required int PipelineParallelSize { get; init; }
 
+    /// <summary>Layers on GPUs, the output counted as one; null where the engine or the user leaves none to the host.</summary>
+    public int? GpuLayers { get; init; }
+
     /// <summary>
     /// Bytes that one more token of context adds over all layers and ranks, windows aside. More ranks than KV heads each
     /// hold a copy of one, and it is counted.
@@ -135,6 +138,7 @@ public static class KvCacheCalculator
             MaxModelLength = request.MaxModelLength,
             TensorParallelSize = request.Parallelism.Tensor,
             PipelineParallelSize = request.Parallelism.Pipeline,
+            GpuLayers = request.GpuLayers,
             BytesPerToken = MemoryEstimator.Whole(bytesPerToken),
             BytesPerSequence = MemoryEstimator.Whole(bytesPerSequence),
             TotalBytes = MemoryEstimator.Whole(bytesPerSequence * request.BatchSize),

@@ -53,6 +53,9 @@ public sealed class MemoryEstimate
     /// <summary>Layers on GPUs, the output counted as one; null where the engine or the user leaves none to the host.</summary>
     public int? GpuLayers => _request.GpuLayers;
 
+    /// <summary>llama.cpp's setting; the others have none but <c>Auto</c>.</summary>
+    public string FlashAttention => _request.FlashAttention.ToString();
+
     public bool Training => _request.Training;
 
     public double ModelWeightsGiB => Units.ToGiB(_bytes.ModelWeights);

@@ -56,7 +56,7 @@ public abstract class MemoryRequestCmdlet : LlmOpsCmdlet
     [Converted(typeof(int))]
     public int[]? GpuLayers { get; set; }
 
-    [Parameter]
+    [Parameter(ValueFromPipelineByPropertyName = true)]
     [Converted(typeof(FlashAttention))]
     public FlashAttention[]? FlashAttention { get; set; }
 
