@@ -70,6 +70,45 @@ internal sealed class MemoryRequestOptions
     private readonly Option<string[]> _optimizer = Options.List("--optimizer", "NAME",
         $"Optimizer of the training: {string.Join(" ", Enum.GetNames<Optimizer>())} [default: AdamW]");
 
+    private readonly Option<string[]> _zeroStage = Options.List("--zero-stage", "N",
+        "What DeepSpeed divides over data-parallel ranks: 0 nothing, 1 optimizer states, 2 gradients too, 3 weights too [default: 0]");
+
+    private readonly Option<string[]> _offloadOptimizer = Options.List("--offload-optimizer", "PLACE",
+        $"Where DeepSpeed keeps optimizer states: {string.Join(" ", Enum.GetNames<OffloadTarget>())} [default: None, the GPU]");
+
+    private readonly Option<string[]> _offloadParameter = Options.List("--offload-parameter", "PLACE",
+        "Where DeepSpeed keeps weights under ZeRO-3 [default: None]");
+
+    private readonly Option<bool> _noMasterWeight = Options.Switch("--no-master-weight",
+        "Train 16-bit weights without FP32 copies");
+
+    private readonly Option<string[]> _checkpointing = Options.List("--activation-checkpointing", "KIND",
+        $"{string.Join(" ", Enum.GetNames<ActivationCheckpointing>())} [default: 0.3 of the activations are kept]");
+
+    private readonly Option<bool> _chunkedLoss = Options.Switch("--chunked-loss",
+        "The loss is computed in chunks, without FP32 copies of all logits");
+
+    private readonly Option<string[]> _accumulation = Options.List("--gradient-accumulation-steps", "N",
+        "Micro-batches of a step [default: 1, or the number of pipeline stages]");
+
+    private readonly Option<bool> _fp32Accumulation = Options.Switch("--full-precision-accumulation",
+        "Micro-batches' gradients are added up in FP32");
+
+    private readonly Option<string[]> _sequenceParallel = Options.List("--sequence-parallel-size", "N",
+        "GPUs that the tokens of a sequence are divided over, with DeepSpeed [default: 1]");
+
+    private readonly Option<string[]> _loraRank = Options.List("--lora-rank", "N",
+        "Train adapters of that rank in place of the weights [default: all weights]");
+
+    private readonly Option<string[]> _loraTarget = Options.List("--lora-target", "MATRICES",
+        $"Matrices with adapters: {string.Join(" ", Enum.GetNames<LoraTarget>())} [default: AllLinear]");
+
+    private readonly Option<string[]> _attention = Options.List("--attention-implementation", "NAME",
+        $"Of Transformers and DeepSpeed: {string.Join(" ", Enum.GetNames<AttentionImplementation>())} [default: Sdpa]");
+
+    private readonly Option<string[]> _cache = Options.List("--cache-implementation", "NAME",
+        $"Of Transformers: {string.Join(" ", Enum.GetNames<CacheImplementation>())} [default: Dynamic]");
+
     private readonly bool _withTraining;
 
     public MemoryRequestOptions(bool withTraining) => _withTraining = withTraining;
@@ -84,8 +123,12 @@ internal sealed class MemoryRequestOptions
 
         if (_withTraining)
         {
-            command.Add(_training);
-            command.Add(_optimizer);
+            foreach (Option option in (Option[])[_training, _optimizer, _zeroStage, _offloadOptimizer, _offloadParameter,
+                _noMasterWeight, _checkpointing, _chunkedLoss, _accumulation, _fp32Accumulation, _sequenceParallel, _loraRank,
+                _loraTarget, _attention, _cache])
+            {
+                command.Add(option);
+            }
         }
     }
 
@@ -110,6 +153,7 @@ internal sealed class MemoryRequestOptions
         List<long> sequences = read.Wholes(_sequences, "MaxSequences");
         List<long> longest = read.Wholes(_maxModelLength, "MaxModelLength");
         List<Optimizer> optimizers = _withTraining ? read.Enums<Optimizer>(_optimizer, "Optimizer") : [];
+        Func<Sweep<MemoryRequest>, Sweep<MemoryRequest>> trainingAxes = _withTraining ? TrainingAxes(read) : sweep => sweep;
         List<long> batchSizes = read.Wholes(_batchSize, "BatchSize");
         List<long> lengths = read.Wholes(_sequenceLength, "SequenceLength");
         if (models.Count == 0 || read.LeavesNothing)
@@ -121,11 +165,19 @@ internal sealed class MemoryRequestOptions
         {
             Engine = training ? Engine.Transformers : Engine.vLLM,
             Training = training,
+            TrainingSettings = _withTraining
+                ? new TrainingSettings
+                {
+                    NoMasterWeight = parse.GetValue(_noMasterWeight),
+                    ChunkedLoss = parse.GetValue(_chunkedLoss),
+                    FullPrecisionAccumulation = parse.GetValue(_fp32Accumulation),
+                }
+                : TrainingSettings.Default,
             EnforceEager = parse.GetValue(_eager),
         };
-        return new Sweep<MemoryRequest>(seed)
+        return trainingAxes(new Sweep<MemoryRequest>(seed)
             .Over(models, (r, v) => r with { Model = v })
-            .Over(engines, (r, v) => r with { Engine = v })
+            .Over(engines, (r, v) => r with { Engine = v }))
             .Over(quantizations, (r, v) => r with { Quantization = v })
             .Over(cacheTypes, (r, v) => r with { KvCacheDataType = v })
             .Over(gpus, (r, v) => r with { Gpu = v })
@@ -139,10 +191,37 @@ internal sealed class MemoryRequestOptions
             .Over(batchedTokens, (r, v) => r with { MaxBatchedTokens = v })
             .Over(sequences, (r, v) => r with { MaxSequences = v })
             .Over(longest, (r, v) => r with { MaxModelLength = v, SequenceLength = v > 0 ? v : r.SequenceLength })
-            .Over(optimizers, (r, v) => r with { Optimizer = v })
+            .Over(optimizers, (r, v) => r with { TrainingSettings = r.TrainingSettings with { Optimizer = v } })
             .Over(batchSizes, (r, v) => r with { BatchSize = v })
             .Over(lengths, (r, v) => r with { SequenceLength = v })
             .Enumerate();
+    }
+
+    /// <summary>Reads the settings of training; gives what adds them to a sweep.</summary>
+    private Func<Sweep<MemoryRequest>, Sweep<MemoryRequest>> TrainingAxes(Reader read)
+    {
+        List<int> stages = read.SmallWholes(_zeroStage, "ZeroStage");
+        List<OffloadTarget> offloadOptimizer = read.Enums<OffloadTarget>(_offloadOptimizer, "OffloadOptimizer");
+        List<OffloadTarget> offloadParameter = read.Enums<OffloadTarget>(_offloadParameter, "OffloadParameter");
+        List<ActivationCheckpointing> checkpointing = read.Enums<ActivationCheckpointing>(_checkpointing, "ActivationCheckpointing");
+        List<int> steps = read.SmallWholes(_accumulation, "GradientAccumulationStep");
+        List<int> ranks = read.SmallWholes(_loraRank, "LoraRank");
+        List<LoraTarget> targets = read.Enums<LoraTarget>(_loraTarget, "LoraTarget");
+        List<int> sequence = read.SmallWholes(_sequenceParallel, "SequenceParallelSize");
+        List<AttentionImplementation> attention = read.Enums<AttentionImplementation>(_attention, "AttentionImplementation");
+        List<CacheImplementation> caches = read.Enums<CacheImplementation>(_cache, "CacheImplementation");
+        static MemoryRequest With(MemoryRequest r, TrainingSettings settings) => r with { TrainingSettings = settings };
+        return sweep => sweep
+            .Over(stages, (r, v) => With(r, r.TrainingSettings with { ZeroStage = v }))
+            .Over(offloadOptimizer, (r, v) => With(r, r.TrainingSettings with { OffloadOptimizer = v }))
+            .Over(offloadParameter, (r, v) => With(r, r.TrainingSettings with { OffloadParameter = v }))
+            .Over(checkpointing, (r, v) => With(r, r.TrainingSettings with { ActivationCheckpointing = v }))
+            .Over(steps, (r, v) => With(r, r.TrainingSettings with { GradientAccumulationStep = v }))
+            .Over(ranks, (r, v) => With(r, r.TrainingSettings with { LoraRank = v }))
+            .Over(targets, (r, v) => With(r, r.TrainingSettings with { LoraTarget = v }))
+            .Over(sequence, (r, v) => r with { Parallelism = r.Parallelism with { Sequence = v } })
+            .Over(attention, (r, v) => r with { AttentionImplementation = v })
+            .Over(caches, (r, v) => r with { CacheImplementation = v });
     }
 
     /// <summary>Reads lists, and remembers whether one was given of which no value is right.</summary>

@@ -52,6 +52,44 @@ Describe 'Get-LlmMemoryEstimate' {
         $bytes.KvCache | Should -Be 0
     }
 
+    It 'trains with DeepSpeed without being told, and ZeRO divides by stage' {
+        $with = @{ Engine = 'DeepSpeed'; DataParallelSize = 8; Quantization = 'BF16' }
+        $stages = Get-LlmMemoryEstimate Llama-2-7B @with -ZeroStage 0, 1, 2, 3
+        $stages.ZeroStage | Should -Be 0, 1, 2, 3
+        $stages.Training | Should -Be $true, $true, $true, $true
+        $stages[0].Bytes.OptimizerStates | Should -Be (12 * 6738415616)
+        $stages[1].Bytes.OptimizerStates | Should -Be (12 * 6738415616 / 8)
+        $stages[1].Bytes.Gradients | Should -Be (2 * 6738415616)
+        $stages[2].GradientsGiB | Should -BeLessThan $stages[1].GradientsGiB
+        $stages[3].ModelWeightsGiB | Should -BeLessThan $stages[2].ModelWeightsGiB
+        $stages[3].HostGiB, $stages[3].DiskGiB | Should -Be 0, 0
+    }
+
+    It 'puts on host and disk what is offloaded' {
+        $estimate = Get-LlmMemoryEstimate Llama-2-7B -Engine DeepSpeed -ZeroStage 3 -DP 8 -OffloadOptimizer Cpu -OffloadParameter Nvme -Quantization BF16
+        [Math]::Abs($estimate.DiskGiB - 2 * 6738415616 / 8 / 1GB) | Should -BeLessThan 1e-6
+        ($estimate.Terms | Where-Object Place -EQ 'Disk').Name | Should -Be 'OffloadedParameters'
+        [Math]::Abs(($estimate.Terms | Where-Object Place -EQ 'Host' | Measure-Object GiB -Sum).Sum - $estimate.HostGiB) | Should -BeLessThan 1e-6
+        $estimate.Terms[0].Name | Should -Be 'ModelWeights'
+        $list = $estimate | Format-List | Out-String
+        $list | Should -Match 'HostGiB'
+        $list | Should -Match 'DiskGiB'
+        Get-LlmMemoryEstimate Llama-2-7B | Format-List | Out-String | Should -Not -Match 'HostGiB|ZeroStage'
+    }
+
+    It 'trains adapters beside quantized weights' {
+        $estimate = Get-LlmMemoryEstimate Llama-3.1-8B -Training -Quantization NF4 -LoraRank 16
+        $estimate.Bytes.OptimizerStates | Should -Be (12 * 41943040)
+        $estimate.LoraRank | Should -Be 16
+    }
+
+    It 'holds scores with eager attention, and a static cache for the longest sequence' {
+        $sdpa, $eager = Get-LlmMemoryEstimate Llama-2-7B -Engine Transformers -AttentionImplementation Sdpa, Eager
+        $eager.Bytes.Activations - $sdpa.Bytes.Activations | Should -Be (32 * 2048 * 2048 * 6)
+        $static = Get-LlmMemoryEstimate Llama-2-7B -Engine Transformers -CacheImplementation Static -MaxModelLength 4096 -SequenceLength 1024
+        $static.KvCacheGiB | Should -Be 2
+    }
+
     It 'divides over tensor-parallel ranks' {
         $one = Get-LlmMemoryEstimate Llama-3.1-8B
         $four = Get-LlmMemoryEstimate Llama-3.1-8B -TP 4
@@ -97,6 +135,22 @@ Describe 'Get-LlmMemoryEstimate sweeps' {
         $found | Should -Be @($Values | ForEach-Object { "$_" })
     }
 
+    It 'has the swept setting of training <Property> on each object' -ForEach @(
+        @{ Property = 'ZeroStage'; Values = 3, 0 }
+        @{ Property = 'Optimizer'; Values = 'Lion', 'Adafactor', 'AdamW' }
+        @{ Property = 'OffloadOptimizer'; Values = 'Cpu', 'None' }
+        @{ Property = 'OffloadParameter'; Values = 'None', 'Nvme' }
+        @{ Property = 'ActivationCheckpointing'; Values = 'Full', 'None', 'Selective' }
+        @{ Property = 'GradientAccumulationStep'; Values = 8, 1 }
+        @{ Property = 'SequenceParallelSize'; Values = 4, 1 }
+        @{ Property = 'LoraRank'; Values = 64, 8 }
+        @{ Property = 'AttentionImplementation'; Values = 'FlashAttention2', 'Eager' }
+    ) {
+        $with = @{ Engine = 'DeepSpeed'; ZeroStage = 3; DataParallelSize = 2; Quantization = 'BF16' }
+        $with[$Property] = $Values
+        Get-LlmMemoryEstimate Mixtral-8x7B @with | ForEach-Object { "$($_.$Property)" } | Should -Be @($Values | ForEach-Object { "$_" })
+    }
+
     It 'adds input and output lengths up, in every combination' {
         (Get-LlmMemoryEstimate Llama-2-7B -InputLength 100, 200 -OutputLength 1, 2).SequenceLength | Should -Be 101, 102, 201, 202
     }
@@ -137,6 +191,23 @@ Describe 'Get-LlmMemoryEstimate from the pipeline' {
     It 'takes its own output and that of Measure-KvCache''s siblings' {
         $again = Get-LlmMemoryEstimate Llama-2-7B -BatchSize 8 -Gpu L4 -KvCacheDataType FP8 | Get-LlmMemoryEstimate
         $again.BatchSize, $again.Gpu, $again.KvCacheDataType | Should -Be 8, 'L4', 'FP8'
+    }
+
+    It 'takes its own output of training' {
+        $with = @{ Engine = 'DeepSpeed'; ZeroStage = 3; DP = 4; Quantization = 'BF16'; OffloadOptimizer = 'Cpu'; ActivationCheckpointing = 'Full'; LoraRank = 8; LoraTarget = 'Attention' }
+        $one = Get-LlmMemoryEstimate Llama-2-7B @with -ChunkedLoss
+        ($one | Get-LlmMemoryEstimate).Bytes | Should -Be $one.Bytes
+        $transformers = Get-LlmMemoryEstimate Llama-2-7B -Training -NoMasterWeight -Optimizer Lion
+        ($transformers | Get-LlmMemoryEstimate).Bytes | Should -Be $transformers.Bytes
+    }
+
+    It 'takes rows of training from a CSV file' {
+        Set-Content TestDrive:/training.csv "Model,Engine,Training,ZeroStage,OffloadOptimizer,DataParallelSize,LoraRank,Quantization`nLlama-2-7B,DeepSpeed,True,2,Cpu,8,,BF16`nLlama-2-7B,Transformers,true,,,,16,NF4`nLlama-2-7B,vLLM,False,,,,,FP16"
+        $estimates = Import-Csv TestDrive:/training.csv | Get-LlmMemoryEstimate
+        $estimates.Engine | Should -Be 'DeepSpeed', 'Transformers', 'vLLM'
+        $estimates.Training | Should -Be $true, $true, $false
+        $estimates.ZeroStage | Should -Be 2, $null, $null
+        $estimates.LoraRank | Should -Be $null, 16, $null
     }
 
     It 'keeps the values of one record from the next' {
@@ -193,6 +264,13 @@ Describe 'Get-LlmMemoryEstimate with wrong input' {
         @{ Name = 'graphs of no sequence'; Script = { Get-LlmMemoryEstimate Llama-2-7B -CudaGraphCaptureSize 0 }; Id = 'ValueOutOfRange'; Category = 'InvalidArgument'; Target = 0; Saying = 'CudaGraphCaptureSize is 0', 'value is 1.' }
         @{ Name = 'training with vLLM'; Script = { Get-LlmMemoryEstimate Llama-2-7B -Training -Engine vLLM }; Id = 'TrainingNotSupported'; Category = 'NotImplemented'; Target = 'vLLM'; Saying = 'vLLM', 'Transformers' }
         @{ Name = 'training in INT8'; Script = { Get-LlmMemoryEstimate Llama-2-7B -Training -Quantization INT8 }; Id = 'TrainingPrecisionNotSupported'; Category = 'NotImplemented'; Target = 'INT8'; Saying = 'INT8', 'BF16' }
+        @{ Name = 'a stage of ZeRO without DeepSpeed'; Script = { Get-LlmMemoryEstimate Llama-2-7B -Training -ZeroStage 2 }; Id = 'ZeroStageNotSupported'; Category = 'NotImplemented'; Target = 'ZeroStage'; Saying = 'ZeroStage', 'DeepSpeed', 'Transformers' }
+        @{ Name = 'a fourth stage'; Script = { Get-LlmMemoryEstimate Llama-2-7B -Engine DeepSpeed -ZeroStage 4 }; Id = 'ValueOutOfRange'; Category = 'InvalidArgument'; Target = 4; Saying = 'ZeroStage is 4', 'value is 3.' }
+        @{ Name = 'adapters in inference'; Script = { Get-LlmMemoryEstimate Llama-2-7B -LoraRank 8 }; Id = 'LoraRankNotSupported'; Category = 'NotImplemented'; Target = 'LoraRank'; Saying = 'LoraRank', 'Training' }
+        @{ Name = 'offloading without ZeRO'; Script = { Get-LlmMemoryEstimate Llama-2-7B -Engine DeepSpeed -OffloadOptimizer Cpu }; Id = 'OffloadOptimizerNotSupported'; Category = 'NotImplemented'; Target = 'Cpu'; Saying = 'OffloadOptimizer is Cpu', 'ZeroStage' }
+        @{ Name = 'ZeRO-3 in a pipeline'; Script = { Get-LlmMemoryEstimate Llama-2-7B -Engine DeepSpeed -ZeroStage 3 -PP 2 }; Id = 'ZeroStageNotSupported'; Category = 'NotImplemented'; Target = 3; Saying = 'ZeroStage is 3', 'PipelineParallelSize is 2' }
+        @{ Name = 'a cache in training'; Script = { Get-LlmMemoryEstimate Llama-2-7B -Training -CacheImplementation Static }; Id = 'CacheImplementationNotSupported'; Category = 'NotImplemented'; Target = 'Static'; Saying = 'CacheImplementation is Static', 'training' }
+        @{ Name = 'eager attention of vLLM'; Script = { Get-LlmMemoryEstimate Llama-2-7B -AttentionImplementation Eager }; Id = 'AttentionImplementationNotSupported'; Category = 'NotImplemented'; Target = 'Eager'; Saying = 'AttentionImplementation is Eager', 'Transformers' }
         @{ Name = 'a path of another provider'; Script = { Get-LlmMemoryEstimate Env:PATH }; Id = 'PathNotInFileSystem'; Category = 'InvalidArgument'; Target = 'Env:PATH'; Saying = "'Env:PATH'", 'file system' }
         @{ Name = 'a path on no drive'; Script = { Get-LlmMemoryEstimate nodrive:/x }; Id = 'ModelFileNotFound'; Category = 'ObjectNotFound'; Target = 'nodrive:/x'; Saying = "'nodrive:/x'", 'nodrive' }
     ) {
@@ -229,6 +307,8 @@ Describe 'Get-LlmMemoryEstimate completion' {
         @{ Line = 'Get-LlmMemoryEstimate Llama-2-7B -KvCacheDataType fp8'; Expected = @('FP8') }
         @{ Line = 'Get-LlmMemoryEstimate Llama-2-7B -Gpu "rtx-pro'; Expected = 'RTX-PRO-6000', 'RTX-PRO-6000-Server' }
         @{ Line = 'Get-LlmMemoryEstimate Llama-2-7B -Optimizer adam'; Expected = 'Adam8bit', 'AdamW' }
+        @{ Line = 'Get-LlmMemoryEstimate Llama-2-7B -Engine DeepSpeed -OffloadOptimizer nv'; Expected = @('Nvme') }
+        @{ Line = 'Get-LlmMemoryEstimate Llama-2-7B -ActivationCheckpointing s'; Expected = @('Selective') }
     ) {
         Get-Completion $Line | Sort-Object | Should -Be ($Expected | Sort-Object)
     }

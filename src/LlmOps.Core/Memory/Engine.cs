@@ -18,4 +18,7 @@ public enum Engine
 
     /// <summary>llama.cpp.</summary>
     LlamaCpp,
+
+    /// <summary>DeepSpeed with ZeRO; trains only.</summary>
+    DeepSpeed,
 }

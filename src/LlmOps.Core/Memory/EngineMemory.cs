@@ -11,6 +11,7 @@ internal abstract class EngineMemory
     private static readonly EngineMemory s_tensorRtLlm = new TensorRtLlmMemory();
     private static readonly EngineMemory s_transformers = new TransformersMemory();
     private static readonly EngineMemory s_llamaCpp = new LlamaCppMemory();
+    private static readonly EngineMemory s_deepSpeed = new DeepSpeedMemory();
 
     public static EngineMemory Of(Engine engine) => engine switch
     {
@@ -19,6 +20,7 @@ internal abstract class EngineMemory
         Engine.TensorRtLlm => s_tensorRtLlm,
         Engine.Transformers => s_transformers,
         Engine.LlamaCpp => s_llamaCpp,
+        Engine.DeepSpeed => s_deepSpeed,
         _ => throw new ArgumentOutOfRangeException(nameof(engine), engine, "No such engine."),
     };
 
@@ -43,6 +45,9 @@ internal abstract class EngineMemory
 
     /// <summary>Whether the engine trains models.</summary>
     public virtual bool Trains => false;
+
+    /// <summary>Whether it does nothing else.</summary>
+    public virtual bool TrainsOnly => false;
 
     /// <summary>The release whose coefficients are used; null where none were measured.</summary>
     public virtual string? Version(in MemoryRequest request) => null;

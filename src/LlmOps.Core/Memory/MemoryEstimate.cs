@@ -58,6 +58,40 @@ public sealed class MemoryEstimate
 
     public bool Training => _request.Training;
 
+    /// <summary>Null for inference, as are the other settings of training.</summary>
+    public Optimizer? Optimizer => Training ? Settings.Optimizer : null;
+
+    /// <summary>What ZeRO divides; null for every engine but DeepSpeed.</summary>
+    public int? ZeroStage => _request.Engine == Memory.Engine.DeepSpeed ? Settings.ZeroStage ?? 0 : null;
+
+    public OffloadTarget? OffloadOptimizer => _request.Engine == Memory.Engine.DeepSpeed ? Settings.OffloadOptimizer : null;
+
+    public OffloadTarget? OffloadParameter => _request.Engine == Memory.Engine.DeepSpeed ? Settings.OffloadParameter : null;
+
+    /// <summary>Null also where ActivationRecomputationFactor says how much is kept.</summary>
+    public ActivationCheckpointing? ActivationCheckpointing => Settings.ActivationCheckpointing;
+
+    public int? GradientAccumulationStep => Settings.GradientAccumulationStep;
+
+    /// <summary>Rank of the adapters; null where all weights are trained.</summary>
+    public int? LoraRank => Settings.LoraRank;
+
+    public LoraTarget? LoraTarget => Settings.LoraTarget;
+
+    public bool NoMasterWeight => Settings.NoMasterWeight;
+
+    public bool ChunkedLoss => Settings.ChunkedLoss;
+
+    public bool FullPrecisionAccumulation => Settings.FullPrecisionAccumulation;
+
+    public int SequenceParallelSize => _request.Parallelism.Sequence;
+
+    /// <summary>Null where the engine has no choice or none was made.</summary>
+    public AttentionImplementation? AttentionImplementation => _request.AttentionImplementation;
+
+    /// <summary>The same of the cache.</summary>
+    public CacheImplementation? CacheImplementation => _request.CacheImplementation;
+
     public double ModelWeightsGiB => Units.ToGiB(_bytes.ModelWeights);
 
     public double ActivationsGiB => Units.ToGiB(_bytes.Activations);
@@ -121,6 +155,8 @@ public sealed class MemoryEstimate
     /// <summary>The terms in words: formula, bounds, evidence and source.</summary>
     public IReadOnlyList<MemoryTerm> Terms => _terms ??= MemoryTerms.Explain(
         _request, _bytes, _request.Model.Stages(_request.Parallelism.Pipeline)[_stage]);
+
+    private TrainingSettings Settings => _request.TrainingSettings;
 
     private IEnumerable<MemoryTerm> OnGpu => Terms.Where(term => term.Place == MemoryPlace.Gpu);
 

@@ -5,7 +5,8 @@ namespace LlmOps.Core.Memory;
 
 /// <summary>
 /// Finds the single change that makes an estimate fit, by trying them from the least costly on: a smaller KV-cache type,
-/// a smaller weight type, more GPUs, a shorter context, fewer sequences.
+/// a smaller weight type, in training checkpointing, a higher ZeRO stage and offloading, more GPUs, a shorter context, fewer
+/// sequences.
 /// </summary>
 internal static class MemoryRemedy
 {
@@ -30,6 +31,10 @@ internal static class MemoryRemedy
                     return $"weights in {name} (-Quantization {name})";
                 }
             }
+        }
+        else if (FindForTraining(request) is { } found)
+        {
+            return found;
         }
 
         MemoryRequest original = request;
@@ -69,6 +74,36 @@ internal static class MemoryRemedy
         }
 
         return "no single change: a larger GPU, or several changes together";
+    }
+
+    /// <summary>Checkpointing costs a third of the time, a higher stage communication, and offloading the most.</summary>
+    private static string? FindForTraining(in MemoryRequest request)
+    {
+        TrainingSettings settings = request.TrainingSettings;
+        foreach (ActivationCheckpointing more in new[] { ActivationCheckpointing.Selective, ActivationCheckpointing.Full })
+        {
+            if (Fits(request with { TrainingSettings = settings with { ActivationCheckpointing = more } }))
+            {
+                return $"activation checkpointing (-ActivationCheckpointing {more})";
+            }
+        }
+
+        if (request.Engine != Engine.DeepSpeed)
+        {
+            return null;
+        }
+
+        for (int stage = (settings.ZeroStage ?? 0) + 1; stage <= 3; stage++)
+        {
+            if (Fits(request with { TrainingSettings = settings with { ZeroStage = stage } }))
+            {
+                return Invariant($"ZeRO stage {stage} (-ZeroStage {stage})");
+            }
+        }
+
+        return Fits(request with { TrainingSettings = settings with { OffloadOptimizer = OffloadTarget.Cpu } })
+            ? "optimizer states in the host's memory (-OffloadOptimizer Cpu)"
+            : null;
     }
 
     private static bool Fits(in MemoryRequest request)

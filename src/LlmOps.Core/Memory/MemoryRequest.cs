@@ -4,35 +4,42 @@ using LlmOps.Core.Precision;
 
 namespace LlmOps.Core.Memory;
 
-/// <summary>The optimizer of a training run.</summary>
-public enum Optimizer
-{
-    /// <summary>Two FP32 moments for each parameter, beside FP32 master weights where the weights are 16-bit.</summary>
-    AdamW,
-
-    /// <summary>The same with 8-bit moments (Dettmers et al. 2022).</summary>
-    Adam8bit,
-
-    /// <summary>No state but the FP32 master weights; without momentum.</summary>
-    Sgd,
-}
-
 /// <summary>How a model is divided over GPUs.</summary>
 /// <param name="Tensor">Ranks that each layer's matrices are divided over.</param>
 /// <param name="Pipeline">Stages that the layers are divided over.</param>
 /// <param name="Expert">Ranks that whole routed experts are divided over; 1 divides each expert over the tensor ranks.</param>
-/// <param name="Data">Copies of the whole; has no effect on the memory of one GPU.</param>
+/// <param name="Data">Copies of the whole; only ZeRO makes use of them to need less memory on one GPU.</param>
 public readonly record struct Parallelism(int Tensor = 1, int Pipeline = 1, int Expert = 1, int Data = 1)
 {
     public static Parallelism None { get; } = new(1, 1, 1, 1);
 
+    /// <summary>
+    /// Ranks that the tokens of each sequence are divided over in training: the tensor-parallel ones where there are some,
+    /// between the parts that those divide (Korthikanti et al. 2022), else ranks of their own (Ulysses, Jacobs et al. 2023).
+    /// </summary>
+    public int Sequence { get; init; } = 1;
+
     /// <summary>GPUs in all.</summary>
-    public int GpuCount => Pipeline * Math.Max(Tensor * Data, Expert);
+    public int GpuCount => Pipeline * Math.Max(Tensor * Data * SequenceRanks, Expert);
+
+    /// <summary>Ranks of their own that tokens are divided over.</summary>
+    internal int SequenceRanks => Tensor == 1 ? Sequence : 1;
+
+    /// <summary>Tensor-parallel ranks that divide what is as wide as the residual stream.</summary>
+    internal int StreamRanks => Tensor == 1 ? 1 : Sequence;
+
+    /// <summary>Ranks with the same weights, which ZeRO divides the states over.</summary>
+    internal int ZeroRanks => Data * SequenceRanks;
+
+    /// <summary>The same of routed experts, which are fewer where the experts themselves are divided over the copies.</summary>
+    internal double ExpertZeroRanks => Math.Max(1, (double)Tensor * ZeroRanks / Math.Max(Tensor, Expert));
 }
 
 /// <summary>What a memory estimate is asked about. One GPU's share is estimated, that of the fullest.</summary>
 public readonly record struct MemoryRequest(LlmModel Model)
 {
+    private readonly bool _training = false;
+
     public const int MaximumBatchSize = 1_000_000;
 
     /// <summary>Ten times the longest context of any published model.</summary>
@@ -87,10 +94,20 @@ public readonly record struct MemoryRequest(LlmModel Model)
 
     public GpuSpec? Gpu { get; init; } = null;
 
-    /// <summary>Whether gradients and optimizer states are held.</summary>
-    public bool Training { get; init; } = false;
+    /// <summary>Whether gradients and optimizer states are held; always with an engine that only trains.</summary>
+    public bool Training
+    {
+        get => _training || EngineMemory.Of(Engine).TrainsOnly;
+        init => _training = value;
+    }
 
-    public Optimizer Optimizer { get; init; } = Optimizer.AdamW;
+    public TrainingSettings TrainingSettings { get; init; } = TrainingSettings.Default;
+
+    /// <summary>Null stands for <see cref="AttentionImplementation.Sdpa"/>, where the engine has a choice.</summary>
+    public AttentionImplementation? AttentionImplementation { get; init; } = null;
+
+    /// <summary>Null stands for <see cref="CacheImplementation.Dynamic"/>, where the engine has a choice.</summary>
+    public CacheImplementation? CacheImplementation { get; init; } = null;
 
     /// <summary>Whether vLLM captures no CUDA graphs.</summary>
     public bool EnforceEager { get; init; } = false;
@@ -108,6 +125,8 @@ public readonly record struct MemoryRequest(LlmModel Model)
 
     /// <summary>Share of device memory that the engine may use.</summary>
     public double EffectiveUtilization => GpuMemoryUtilization ?? EngineMemory.Of(Engine).Utilization(this);
+
+    internal AttentionImplementation EffectiveAttention => AttentionImplementation ?? Memory.AttentionImplementation.Sdpa;
 
     /// <exception cref="LlmOpsException">A value is out of bounds, or the parts do not go together.</exception>
     public void Validate()
@@ -149,11 +168,12 @@ public readonly record struct MemoryRequest(LlmModel Model)
         if (Training && !engine.Trains)
         {
             throw new LlmOpsException("TrainingNotSupported", ErrorKind.NotSupported,
-                $"{EnumNames.Of(Engine)} serves models and does not train them; use the engine {Engine.Transformers}.", Engine);
+                $"{EnumNames.Of(Engine)} serves models and does not train them; use the engine {Engine.Transformers} or "
+                + $"{Engine.DeepSpeed}.", Engine);
         }
 
         ValidateSettings(engine);
-
+        ValidateTrainingSettings();
         engine.Validate(this);
 
         if (CudaGraphCaptureSizes is { } sizes)
@@ -195,6 +215,70 @@ public readonly record struct MemoryRequest(LlmModel Model)
             throw new LlmOpsException("KvCacheDataTypeNotSupported", ErrorKind.NotSupported,
                 $"{EnumNames.Of(Engine)} does not cache keys and values in {KvCacheDataType}. The nearest is {nearest}; there are "
                 + $"{string.Join(", ", cached)}.", KvCacheDataType);
+        }
+    }
+
+    /// <summary>Settings that would have no effect are refused by name.</summary>
+    private void ValidateTrainingSettings()
+    {
+        bool trains = Engine is Engine.Transformers or Engine.DeepSpeed;
+        if (AttentionImplementation is { } attention && !trains)
+        {
+            throw TrainingMemory.NotSupported(nameof(AttentionImplementation), attention,
+                $"{EnumNames.Of(Engine)} chooses its own; it is a setting of {Engine.Transformers} and {Engine.DeepSpeed}.");
+        }
+
+        if (CacheImplementation is { } cache && (Training || Engine != Engine.Transformers))
+        {
+            throw TrainingMemory.NotSupported(nameof(CacheImplementation), cache,
+                Training ? "training has no cache." : $"it is a setting of {Engine.Transformers}.");
+        }
+
+        // The shared default has nothing to refuse.
+        if (!ReferenceEquals(TrainingSettings, TrainingSettings.Default))
+        {
+            if (!Training && TrainingSettings.Given() is { } setting)
+            {
+                throw new LlmOpsException($"{setting}NotSupported", ErrorKind.NotSupported,
+                    $"{setting} is a setting of training, but {EnumNames.Of(Engine)} is to serve the model; add Training, or use the engine "
+                    + $"{Engine.DeepSpeed}.", setting);
+            }
+
+            if (Engine != Engine.DeepSpeed && TrainingSettings.GivenOfZero() is { } ofZero)
+            {
+                throw new LlmOpsException($"{ofZero}NotSupported", ErrorKind.NotSupported,
+                    $"{ofZero} is a setting of {Engine.DeepSpeed}, not of {EnumNames.Of(Engine)}; use the engine {Engine.DeepSpeed}.", ofZero);
+            }
+        }
+
+        ValidateSequenceParallelism();
+    }
+
+    private void ValidateSequenceParallelism()
+    {
+        (int tensor, int sequence) = (Parallelism.Tensor, Parallelism.Sequence);
+        if (sequence == 1)
+        {
+            return;
+        }
+
+        const string name = "SequenceParallelSize";
+        Guard.InRange(sequence, 1, 4096, name);
+        if (Engine != Engine.DeepSpeed)
+        {
+            throw TrainingMemory.NotSupported(name, sequence, $"it is a setting of {Engine.DeepSpeed}.");
+        }
+
+        if (tensor > 1 && sequence != tensor)
+        {
+            throw TrainingMemory.NotSupported(name, sequence,
+                $"beside tensor parallelism it uses the same ranks: it must be 1 or {tensor} (TensorParallelSize).");
+        }
+
+        if (tensor == 1 && Model.AttentionHeadCount % sequence != 0)
+        {
+            throw TrainingMemory.NotSupported(name, sequence,
+                $"the {Model.AttentionHeadCount} attention heads of {Model.Name} must divide evenly over the ranks.");
         }
     }
 

@@ -1,9 +1,8 @@
 using LlmOps.Core.Models;
-using LlmOps.Core.Precision;
 
 namespace LlmOps.Core.Memory;
 
-/// <summary>What Hugging Face transformers allocates on PyTorch, with scaled-dot-product attention.</summary>
+/// <summary>What Hugging Face transformers allocates on PyTorch.</summary>
 internal sealed class TransformersMemory : EngineMemory
 {
     /// <summary>Share by which PyTorch's allocator and operators may exceed or undercut the tensors that are counted.</summary>
@@ -18,37 +17,38 @@ internal sealed class TransformersMemory : EngineMemory
 
     public override void Validate(in MemoryRequest request)
     {
-        if (request.Training && request.EffectiveQuantization.IsQuantized)
+        if (request.Training)
         {
-            throw new LlmOpsException("TrainingPrecisionNotSupported", ErrorKind.NotSupported,
-                $"Weights in {request.EffectiveQuantization} cannot be trained; use FP32, BF16 or FP16.",
-                request.EffectiveQuantization);
+            TrainingMemory.Validate(request);
+        }
+
+        if (request is { AttentionImplementation: AttentionImplementation.FlashAttention2 }
+            && MemoryEstimator.ComputeElementBytes(request) == sizeof(float))
+        {
+            throw TrainingMemory.NotSupported(nameof(request.AttentionImplementation), AttentionImplementation.FlashAttention2,
+                "it computes in 16 bits; use BF16 or FP16 weights, or Sdpa.");
         }
     }
 
+    /// <summary>A static cache is allocated for the longest sequence, whatever is in it.</summary>
+    public override double KvBytesPerSequence(PipelineStage stage, in MemoryRequest request, long tokens) =>
+        base.KvBytesPerSequence(stage, request, request.CacheImplementation == CacheImplementation.Static
+            ? Math.Max(tokens, request.MaxModelLength ?? tokens)
+            : tokens);
+
     public override StageMemory Compute(in MemoryRequest request, PipelineStage stage)
     {
-        LlmModel model = request.Model;
-        int elementBytes = MemoryEstimator.ComputeElementBytes(request);
-        double weights = WeightMemory.Bytes(model, stage, request);
-        if (!request.Training)
+        if (request.Training)
         {
-            return new StageMemory
-            {
-                Weights = weights,
-                Activations = InferenceActivations(model, stage, request, elementBytes),
-                KvCache = request.BatchSize * KvBytesPerSequence(stage, request, request.SequenceLength),
-                Runtime = Runtime(request.Parallelism),
-            };
+            return TrainingMemory.Compute(request, stage, default, Runtime(request.Parallelism) + GradientBuckets(request, stage));
         }
 
+        LlmModel model = request.Model;
         return new StageMemory
         {
-            Weights = weights,
-            Activations = TrainingActivations(model, stage, request, elementBytes),
-            Gradients = weights * request.Parameters.GradientMemoryMultiplier,
-            OptimizerStates = WeightMemory.Parameters(model, stage, request.Parallelism)
-                * OptimizerBytes(request.Optimizer, request.EffectiveQuantization),
+            Weights = WeightMemory.Bytes(model, stage, request),
+            Activations = InferenceActivations(model, stage, request, MemoryEstimator.ComputeElementBytes(request)),
+            KvCache = request.BatchSize * KvBytesPerSequence(stage, request, request.SequenceLength),
             Runtime = Runtime(request.Parallelism),
         };
     }
@@ -56,84 +56,73 @@ internal sealed class TransformersMemory : EngineMemory
     public override IEnumerable<MemoryTerm> Explain(MemoryRequest request, PipelineStage stage, MemoryBreakdown bytes)
     {
         const string runtimeSource = "typical of PyTorch 2 on NVIDIA GPUs; NCCL buffers: ai-dynamo/aiconfigurator";
-        MemoryEstimationParameter p = request.Parameters;
-        if (!request.Training)
+        if (request.Training)
         {
-            return
-            [
-                MemoryTerms.Weights(request, stage, bytes),
-                MemoryTerms.Term("Activations", bytes.Activations, ActivationUncertainty, ActivationUncertainty,
-                    "residual stream twice and the widest part of one layer for all tokens, logits of each sequence's last token",
-                    Evidence.Assumed, "tensors alive in a forward pass with scaled-dot-product attention"),
-                MemoryTerms.KvCache(request, stage, bytes),
-                MemoryTerms.Runtime(request, bytes, Evidence.Assumed, runtimeSource),
-            ];
+            return TrainingMemory.Explain(request, stage, bytes, default, MemoryTerms.Runtime(request, bytes, Evidence.Assumed,
+                runtimeSource + (request.Parallelism.Data > 1 ? "; a copy of the gradients in DistributedDataParallel's buckets" : "")));
         }
 
+        bool isStatic = request.CacheImplementation == CacheImplementation.Static;
         return
         [
             MemoryTerms.Weights(request, stage, bytes),
             MemoryTerms.Term("Activations", bytes.Activations, ActivationUncertainty, ActivationUncertainty,
-                FormattableString.Invariant($"inputs and intermediate results of all layers x {p.ActivationRecomputationFactor} kept, one layer recomputed, FP32 logits with gradient"),
-                Evidence.Assumed, "Korthikanti et al. 2022, section 4.1"),
-            MemoryTerms.Term("Gradients", bytes.Gradients, 0, 0,
-                FormattableString.Invariant($"weights x GradientMemoryMultiplier {p.GradientMemoryMultiplier}"),
-                Evidence.Exact, MemoryTerms.Framework),
-            MemoryTerms.Term("OptimizerStates", bytes.OptimizerStates, 0, 0,
-                FormattableString.Invariant($"{OptimizerBytes(request.Optimizer, request.EffectiveQuantization)} bytes a parameter for {request.Optimizer}, master weights included"),
-                Evidence.Exact, "Rajbhandari et al. 2020 (ZeRO), section 3.1"),
+                "residual stream twice and the widest part of one layer for all tokens, logits of each sequence's last token "
+                + "(transformers 4.45 and later)"
+                + (request.EffectiveAttention == AttentionImplementation.Eager
+                    ? ", one layer's scores of all pairs of tokens in the compute type and in FP32" : "")
+                + (isStatic ? "" : ", old and new keys of one layer while the cache grows"),
+                Evidence.Assumed, "tensors alive in a forward pass with " + request.EffectiveAttention + " attention"),
+            MemoryTerms.KvCache(request, stage, bytes, isStatic
+                ? FormattableString.Invariant($", allocated for {request.MaxModelLength ?? request.SequenceLength} tokens")
+                : ""),
             MemoryTerms.Runtime(request, bytes, Evidence.Assumed, runtimeSource),
         ];
     }
 
     /// <summary>
     /// The largest set of tensors alive at once in a forward pass: the residual stream and its normed copy, the widest part
-    /// of a layer, and the logits of each sequence's last token in both types.
+    /// of a layer, and the logits of each sequence's last token in both types; with eager attention one layer's scores, and
+    /// while a dynamic cache grows the old keys of one layer beside the new (torch.cat).
     /// </summary>
     private static double InferenceActivations(LlmModel model, PipelineStage stage, in MemoryRequest request, int elementBytes)
     {
+        int tensor = request.Parallelism.Tensor;
         double tokens = (double)request.BatchSize * request.SequenceLength;
         double layer = tokens * elementBytes
-            * ((2.0 * model.HiddenSize) + ((double)stage.WidestPartElements / request.Parallelism.Tensor));
+            * ((2.0 * model.HiddenSize) + ((double)stage.WidestPartElements / tensor));
+        double scores = request.EffectiveAttention == AttentionImplementation.Eager
+            ? tokens * request.SequenceLength * stage.MostHeads * (elementBytes + sizeof(float)) / tensor
+            : 0;
         double logits = stage.HasHead
             ? (double)request.BatchSize * model.VocabularySize * (elementBytes + sizeof(float))
             : 0;
-        return layer + logits;
+        return layer + scores + logits + CacheGrowth(stage, request);
     }
 
-    /// <summary>
-    /// What the backward pass needs: inputs of both parts of each layer and of its norms, and their intermediate results,
-    /// as Korthikanti et al. 2022 ("Reducing Activation Recomputation", section 4.1) count them without dropout and without
-    /// a stored score matrix; of these the share that is kept, one whole layer while it is recomputed, and the logits of
-    /// all tokens in FP32 with their gradient.
-    /// </summary>
-    private static double TrainingActivations(LlmModel model, PipelineStage stage, in MemoryRequest request, int elementBytes)
+    private static double CacheGrowth(PipelineStage stage, in MemoryRequest request)
     {
-        double tokens = (double)request.BatchSize * request.SequenceLength;
-        double all = tokens * elementBytes
-            * ((4.0 * model.HiddenSize * stage.LayerCount) + ((double)stage.StoredElements / request.Parallelism.Tensor));
-        double kept = request.Parameters.ActivationRecomputationFactor;
-        double recomputed = (1 - kept) / stage.LayerCount;
-        double mixedPrecision = elementBytes < sizeof(float) ? request.Parameters.MixedPrecisionOverheadMultiplier : 1;
-        double logits = stage.HasHead ? tokens * model.VocabularySize * (elementBytes + (2 * sizeof(float))) : 0;
-        return (all * (kept + recomputed) * mixedPrecision) + logits;
-    }
-
-    /// <summary>
-    /// Bytes of optimizer state a parameter: FP32 master weights unless the weights are FP32, and the moments. Mixed
-    /// precision Adam: 12 (Rajbhandari et al. 2020, ZeRO, section 3.1).
-    /// </summary>
-    private static double OptimizerBytes(Optimizer optimizer, Quantization weights)
-    {
-        double master = weights.BitsPerWeight < 32 ? 4 : 0;
-        return master + optimizer switch
+        if (request.CacheImplementation == CacheImplementation.Static)
         {
-            Optimizer.AdamW => 8,
-            Optimizer.Adam8bit => 2,
-            _ => 0,
-        };
+            return 0;
+        }
+
+        double elementBytes = KvCacheMemory.ElementBytes(request);
+        double largest = 0;
+        foreach (KvLayerGroup group in stage.KvGroups)
+        {
+            largest = Math.Max(largest, group.TokensKept(request.SequenceLength)
+                * group.BytesPerTokenAndRank(elementBytes, request.Parallelism.Tensor));
+        }
+
+        return request.BatchSize * largest / 2;
     }
 
-    private static double Runtime(Parallelism parallelism) =>
+    /// <summary>DistributedDataParallel copies gradients into buckets unless they are views of them, which is not its default.</summary>
+    private static double GradientBuckets(in MemoryRequest request, PipelineStage stage) => request.Parallelism.Data > 1
+        ? MemoryEstimator.ComputeElementBytes(request) * TrainingMemory.Trained(request, stage).Whole
+        : 0;
+
+    internal static double Runtime(Parallelism parallelism) =>
         (ContextGiB * Units.BytesPerGiB) + (parallelism.GpuCount > 1 ? CommunicationBytes : 0);
 }

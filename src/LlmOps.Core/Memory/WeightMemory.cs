@@ -62,6 +62,11 @@ internal static class WeightMemory
             + ((p.Experts + p.ExpertVectors) * ExpertShare(model.ExpertCount, tensor, expertRanks));
     }
 
+    /// <summary>Those of routed experts among them.</summary>
+    public static double ExpertParameters(LlmModel model, PipelineStage stage, Parallelism parallelism) =>
+        (stage.Layers.Experts + stage.Layers.ExpertVectors)
+        * ExpertShare(model.ExpertCount, parallelism.Tensor, parallelism.Expert);
+
     /// <summary>KV heads are divided until each rank holds one, and copied from there on.</summary>
     private static double KeyValueShare(LlmModel model, int tensor)
     {
@@ -73,7 +78,7 @@ internal static class WeightMemory
     /// Whole experts over the expert-parallel ranks; what tensor parallelism there is within such a group divides each
     /// expert further.
     /// </summary>
-    private static double ExpertShare(int experts, int tensor, int expertRanks)
+    public static double ExpertShare(int experts, int tensor, int expertRanks)
     {
         if (experts == 0)
         {

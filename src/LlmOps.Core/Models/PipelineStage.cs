@@ -5,6 +5,9 @@ namespace LlmOps.Core.Models;
 /// <summary>What one pipeline stage holds: its layers, and embeddings or head at the ends.</summary>
 public sealed class PipelineStage
 {
+    private readonly ModelArchitecture _architecture;
+    private TrainingShape? _training;
+
     private PipelineStage(LlmModel model, int index, int stageCount, int firstLayer, int layerCount)
     {
         Index = index;
@@ -14,6 +17,7 @@ public sealed class PipelineStage
         KvGroups = model.KvCache.Group(firstLayer, layerCount);
 
         ModelArchitecture architecture = model.Architecture;
+        _architecture = architecture;
         ShardedParameters layers = model.LayerParameters(firstLayer, layerCount);
         if (index == 0)
         {
@@ -47,7 +51,7 @@ public sealed class PipelineStage
             long feedForward = layer.FeedForward.ActivationElementsPerToken;
             WidestPartElements = Math.Max(WidestPartElements, Math.Max(attention, feedForward));
             WidestFeedForwardElements = Math.Max(WidestFeedForwardElements, feedForward);
-            StoredElements += attention + feedForward;
+            MostHeads = Math.Max(MostHeads, layer.Attention is RecurrentMixer ? 0 : layer.Attention.HeadCount);
         }
     }
 
@@ -79,8 +83,12 @@ public sealed class PipelineStage
     /// <summary>The same, of the feed-forward parts alone.</summary>
     public long WidestFeedForwardElements { get; }
 
-    /// <summary>Intermediate results of all layers together, in elements a token: what a backward pass needs.</summary>
-    public long StoredElements { get; }
+    /// <summary>The most query heads of any layer.</summary>
+    public int MostHeads { get; }
+
+    /// <summary>What training needs beyond that, made when it is first asked for.</summary>
+    internal TrainingShape Training => _training ??= new TrainingShape(
+        _architecture, FirstLayer, LayerCount, hasEmbedding: Index == 0, HasHead);
 
     /// <summary>
     /// Layers by stage as vLLM divides them (0.6 on, <c>distributed/utils.py</c>, get_pp_indices): evenly, and what is left

@@ -17,7 +17,7 @@ internal sealed class ConvertedAttribute : ArgumentTransformationAttribute
     private readonly bool _isNullable;
 
     /// <param name="type">
-    /// Of one value: <see cref="int"/>, <see cref="long"/>, <see cref="double"/> or an enumeration; nullable for a single
+    /// Of one value: <see cref="int"/>, <see cref="long"/>, <see cref="double"/>, <see cref="bool"/> or an enumeration; nullable for a single
     /// value that may be blank.
     /// </param>
     public ConvertedAttribute(Type type)
@@ -64,6 +64,11 @@ internal sealed class ConvertedAttribute : ArgumentTransformationAttribute
             return ConvertToEnum(value);
         }
 
+        if (_type == typeof(bool))
+        {
+            return ConvertToSwitch(value);
+        }
+
         double number = value switch
         {
             string text when double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double parsed) => parsed,
@@ -85,6 +90,16 @@ internal sealed class ConvertedAttribute : ArgumentTransformationAttribute
 
         return _type == typeof(int) ? (object)(int)number : (long)number;
     }
+
+    /// <summary>A switch on the command line, and True or False in a table.</summary>
+    private static object ConvertToSwitch(object? value) => value switch
+    {
+        SwitchParameter present => present.IsPresent,
+        string text when bool.TryParse(text.Trim(), out bool parsed) => parsed,
+        null => false,
+        string text when string.IsNullOrWhiteSpace(text) => false,
+        _ => throw Refused(value, "True or False"),
+    };
 
     private object ConvertToEnum(object? value)
     {

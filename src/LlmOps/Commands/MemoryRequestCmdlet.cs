@@ -115,6 +115,9 @@ public abstract class MemoryRequestCmdlet : LlmOpsCmdlet
     /// <summary>Completes a request with what the cmdlet alone knows.</summary>
     protected virtual MemoryRequest Complete(MemoryRequest request) => request;
 
+    /// <summary>Adds the axes that the cmdlet alone has; they vary next to slowest.</summary>
+    protected virtual Sweep<MemoryRequest> AddAxes(Sweep<MemoryRequest> sweep) => sweep;
+
     /// <summary>Computes and writes the result for one combination.</summary>
     protected abstract void WriteResult(MemoryRequest request);
 
@@ -158,8 +161,7 @@ public abstract class MemoryRequestCmdlet : LlmOpsCmdlet
             SequenceLength = MaxModelLength is > 0 ? MaxModelLength.Value : Math.Min(DefaultSequenceLength, model.ContextLength),
             MaxModelLength = MaxModelLength,
         });
-        return new Sweep<MemoryRequest>(seed)
-            .Over(Engine, (r, reference) => r with { Engine = reference.Engine })
+        return AddAxes(new Sweep<MemoryRequest>(seed).Over(Engine, (r, reference) => r with { Engine = reference.Engine }))
             .Over(quantizations, (r, quantization) => r with { Quantization = quantization })
             .Over(KvCacheDataType, (r, type) => r with { KvCacheDataType = type })
             .Over(gpus, (r, gpu) => r with { Gpu = gpu })

@@ -36,7 +36,7 @@ public sealed class MemoryEstimateTests
         {
             Engine = Engine.Transformers,
             Training = true,
-            Optimizer = optimizer,
+            TrainingSettings = new TrainingSettings { Optimizer = optimizer },
             Quantization = Quantization.Parse(quantization),
         });
 

@@ -162,14 +162,14 @@ public sealed class MemoryPropertyTests
             {
                 Engine = Engine.Transformers,
                 Training = true,
-                Optimizer = optimizer,
+                TrainingSettings = new TrainingSettings { Optimizer = optimizer },
                 Quantization = Quantization.Parse(type),
             };
         Always.Holds(cases, 5000, request =>
         {
             MemoryEstimate e = MemoryEstimator.Estimate(request);
             AssertPlausible(e);
-            Assert.Equal(request.Optimizer != Optimizer.Sgd || e.Quantization != "FP32", e.OptimizerStatesGiB > 0);
+            Assert.Equal(request.TrainingSettings.Optimizer != Optimizer.Sgd || e.Quantization != "FP32", e.OptimizerStatesGiB > 0);
             Assert.True(e.GradientsGiB > 0 && e.KvCacheGiB == 0);
         });
     }

@@ -14,6 +14,8 @@ internal static class Samples
     private static readonly LlmModel[] s_models = [.. ModelCatalog.All];
     private static readonly GpuSpec[] s_gpus = [.. GpuCatalog.All];
     private static readonly GpuInstance[] s_instances = [.. InstanceCatalog.All];
+    private static readonly Engine[] s_servers =
+        [.. Enum.GetValues<Engine>().Where(engine => !EngineMemory.Of(engine).TrainsOnly)];
     private static readonly Quantization[] s_quantizations = [.. Quantization.Known];
 
     public static Gen<LlmModel> Model { get; } = Gen.Elements(s_models);
@@ -54,7 +56,7 @@ internal static class Samples
         select request;
 
     public static Gen<MemoryRequest> RequestOn(LlmModel model) =>
-        from engine in Gen.Elements(Enum.GetValues<Engine>().Where(engine => engine != Engine.LlamaCpp).ToArray())
+        from engine in Gen.Elements(s_servers)
         from quantization in Gen.Elements(s_quantizations.Append(null).ToArray())
         from cache in Gen.Elements(CacheTypes)
         from gpu in Gen.Elements(s_gpus.Append(null).ToArray())
@@ -100,6 +102,47 @@ internal static class Samples
             BatchSize = batch,
             SequenceLength = length,
             MaxBatchedTokens = ubatch,
+        };
+
+    /// <summary>Training with DeepSpeed, with every setting.</summary>
+    public static Gen<MemoryRequest> Training { get; } =
+        from request in Request
+        from type in Gen.Elements("FP32", "BF16", "FP16")
+        from optimizer in Gen.Elements(Enum.GetValues<Optimizer>())
+        from stage in Gen.Choose(0, request.Parallelism.Pipeline == 1 ? 3 : 1)
+        from offload in Gen.Elements(Enum.GetValues<OffloadTarget>())
+        from offloadParameter in Gen.Elements(Enum.GetValues<OffloadTarget>())
+        from checkpointing in Gen.Elements<ActivationCheckpointing?>(
+            null, ActivationCheckpointing.None, ActivationCheckpointing.Selective, ActivationCheckpointing.Full)
+        from attention in Gen.Elements(Enum.GetValues<AttentionImplementation>())
+        from data in Length(8)
+        from steps in Gen.Elements<int?>(null, 1, 4)
+        from rank in Gen.Elements<int?>(null, null, 8, 32)
+        from pure in Gen.Elements(true, false)
+        from chunked in Gen.Elements(true, false)
+        select request with
+        {
+            Engine = Engine.DeepSpeed,
+            Quantization = Quantization.Parse(type),
+            AttentionImplementation = attention,
+            SequenceLength = Math.Min(request.SequenceLength, 32768),
+            Parallelism = request.Parallelism with
+            {
+                Data = (int)data,
+                Sequence = pure ? request.Parallelism.Tensor : 1,
+            },
+            TrainingSettings = new TrainingSettings
+            {
+                Optimizer = optimizer,
+                ZeroStage = stage,
+                OffloadOptimizer = stage == 3 || (stage > 0 && offload == OffloadTarget.Cpu) ? offload : OffloadTarget.None,
+                OffloadParameter = stage == 3 ? offloadParameter : OffloadTarget.None,
+                ActivationCheckpointing = checkpointing,
+                GradientAccumulationStep = steps,
+                NoMasterWeight = pure,
+                ChunkedLoss = chunked,
+                LoraRank = rank,
+            },
         };
 
     public static Gen<Workload> Workload { get; } =
