@@ -120,5 +120,7 @@ internal static class MemoryCommand
         public string Formula => term.Formula;
 
         public string Source => term.Source;
+
+        public MemoryPlace Place => term.Place;
     }
 }

@@ -17,10 +17,18 @@ internal static partial class MemoryView
         Column.Text<MemoryEstimate>("Weights", e => e.Quantization) with { IsContext = true },
         Column.Text<MemoryEstimate>("KV type", e => e.Training ? null : e.KvCacheDataType)
             with { IsContext = true, Usual = "Auto" },
+        Column.Text<MemoryEstimate>("ZeRO", e => e.ZeroStage?.ToString(CultureInfo.InvariantCulture)) with { IsContext = true },
+        Column.Text<MemoryEstimate>("Offload", e => e.OffloadOptimizer?.ToString()) with { IsContext = true, Usual = "None" },
+        Column.Text<MemoryEstimate>("Optimizer", e => e.Optimizer?.ToString()) with { IsContext = true, Usual = "AdamW" },
+        Column.Text<MemoryEstimate>("Checkpoints", e => e.ActivationCheckpointing?.ToString()) with { IsContext = true },
+        Column.Text<MemoryEstimate>("LoRA", e => e.LoraRank?.ToString(CultureInfo.InvariantCulture)) with { IsContext = true },
+        Column.Text<MemoryEstimate>("Attention", e => e.AttentionImplementation?.ToString()) with { IsContext = true },
+        Column.Text<MemoryEstimate>("Cache", e => e.CacheImplementation?.ToString()) with { IsContext = true },
         Column.Text<MemoryEstimate>("GPU", e => e.Gpu) with { IsContext = true },
         Column.Whole<MemoryEstimate>("TP", e => e.TensorParallelSize) with { IsContext = true, Usual = "1" },
         Column.Whole<MemoryEstimate>("PP", e => e.PipelineParallelSize) with { IsContext = true, Usual = "1" },
         Column.Whole<MemoryEstimate>("EP", e => e.ExpertParallelSize) with { IsContext = true, Usual = "1" },
+        Column.Whole<MemoryEstimate>("SP", e => e.SequenceParallelSize) with { IsContext = true, Usual = "1" },
         Column.Whole<MemoryEstimate>("DP", e => e.DataParallelSize) with { IsContext = true, Usual = "1" },
         Column.Whole<MemoryEstimate>("GPU layers", e => e.GpuLayers) with { IsContext = true },
         Column.Whole<MemoryEstimate>("Batch", e => e.BatchSize) with { IsContext = true },
@@ -33,7 +41,8 @@ internal static partial class MemoryView
         Column.Number<MemoryEstimate>("Other GiB", "N2", e => e.CudaGraphsGiB + e.CompilationOverheadGiB
             + e.FragmentationOverheadGiB + e.SafetyMarginGiB) with { DropOrder = 3 },
         Column.Number<MemoryEstimate>("Total GiB", "N2", e => e.TotalGiB),
-        Column.Number<MemoryEstimate>("Host GiB", "N2", e => e.HostGiB) with { DropOrder = 5 },
+        Column.Number<MemoryEstimate>("Host GiB", "N2", e => e.HostGiB) with { DropOrder = 1 },
+        Column.Number<MemoryEstimate>("Disk GiB", "N2", e => e.DiskGiB) with { DropOrder = 1 },
         Column.Number<MemoryEstimate>("Budget GiB", "N2", e => e.BudgetGiB) with { DropOrder = 2 },
         Column.YesNo<MemoryEstimate>("Fits", e => e.Fits),
     ];
@@ -45,7 +54,7 @@ internal static partial class MemoryView
         Column.Number<MemoryTerm>("Low GiB", "N3", t => t.LowGiB),
         Column.Number<MemoryTerm>("High GiB", "N3", t => t.HighGiB),
         Column.Text<MemoryTerm>("Evidence", t => t.Evidence.ToString()),
-        Column.Text<MemoryTerm>("Place", t => t.Place.ToString()),
+        Column.Text<MemoryTerm>("Place", t => t.Place.ToString()) with { IsContext = true, Usual = nameof(MemoryPlace.Gpu) },
     ];
 
     public static void Show(Terminal terminal, IReadOnlyList<MemoryEstimate> estimates, bool explain)
@@ -54,12 +63,15 @@ internal static partial class MemoryView
         bool withGpu = estimates.Any(e => e.Gpu is not null);
         bool training = estimates.Any(e => e.Training);
         bool inference = estimates.Any(e => !e.Training);
+        bool onHost = estimates.Any(e => e.HostGiB > 0);
+        bool onDisk = estimates.Any(e => e.DiskGiB > 0);
         Table.Show(terminal, estimates, [.. s_columns.Where(c => c.Header switch
         {
             "Budget GiB" or "Fits" => withGpu,
             "Training GiB" => training,
             "KV GiB" => inference,
-            "Host GiB" => estimates.Any(e => e.HostGiB > 0),
+            "Host GiB" => onHost,
+            "Disk GiB" => onDisk,
             "GPU layers" => estimates.Any(e => e.GpuLayers is not null),
             _ => true,
         })]);

@@ -21,6 +21,22 @@ public sealed class SweepTests
     }
 
     [Fact]
+    public void DeepSpeed_trains_by_stage_and_says_what_is_offloaded()
+    {
+        Result result = Cli.Run("memory --model Llama-2-7B --engine DeepSpeed --zero-stage 2,3 --data-parallel-size 8 "
+            + "--quantization BF16 --offload-optimizer Cpu --activation-checkpointing Full --chunked-loss -o json");
+
+        Assert.Equal(0, result.ExitCode);
+        Assert.Equal([2, 3], result.Json().Select(row => row.GetProperty("ZeroStage").GetInt32()));
+        Assert.All(result.Json(), row => Assert.Equal(
+            16 * 6738415616.0 / 8 / (1 << 30), row.GetProperty("HostGiB").GetDouble(), 1e-6));
+        Assert.Contains("Host", Cli.Run("memory --model Llama-2-7B --engine DeepSpeed --zero-stage 3 --data-parallel-size 8 "
+            + "--quantization BF16 --offload-optimizer Cpu --explain").Out, StringComparison.Ordinal);
+        Assert.Contains("ZeroStage is a setting of DeepSpeed",
+            Cli.Run("memory --model Llama-2-7B --training --zero-stage 2").Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Json_has_the_properties_of_a_memory_estimate()
     {
         JsonElement row = Cli.Run("memory --model Llama-3.1-8B --gpu T4 --explain -o json").Json().Single();
