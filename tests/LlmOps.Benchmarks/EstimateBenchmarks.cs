@@ -12,6 +12,7 @@ namespace LlmOps.Benchmarks;
 public class EstimateBenchmarks
 {
     private MemoryRequest _memory;
+    private MemoryRequest _training;
     private PerformanceRequest _performance;
 
     /// <summary>A dense model, one with windowed layers, and one with latent attention and experts.</summary>
@@ -31,12 +32,22 @@ public class EstimateBenchmarks
             BatchSize = 32,
             SequenceLength = 4096,
         };
+        _training = _memory with
+        {
+            Engine = Engine.DeepSpeed,
+            Quantization = Quantization.BF16,
+            Parallelism = new Parallelism(1, 1, 1, 64),
+            TrainingSettings = new TrainingSettings { ZeroStage = 3, ActivationCheckpointing = ActivationCheckpointing.Full },
+        };
         _performance = new PerformanceRequest(
             new Workload(model, 32, 2048, 2048) { Quantization = Quantization.Parse("FP8") }, gpu, 8);
     }
 
     [Benchmark]
     public double Memory() => MemoryEstimator.Estimate(_memory).TotalGiB;
+
+    [Benchmark]
+    public double Training() => MemoryEstimator.Estimate(_training).TotalGiB;
 
     [Benchmark]
     public double MemoryAndTiming() =>

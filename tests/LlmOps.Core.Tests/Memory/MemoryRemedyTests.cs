@@ -35,7 +35,8 @@ public sealed partial class MemoryRemedyTests
 
         // The spread is wide enough to bring about every kind.
         Assert.Equal(
-            ["BatchSize", "KvCacheDataType", "Quantization", "SequenceLength", "TensorParallelSize", "none"],
+            ["ActivationCheckpointing", "BatchSize", "KvCacheDataType", "OffloadOptimizer", "Quantization", "SequenceLength",
+                "TensorParallelSize", "ZeroStage", "none"],
             kinds.Order(StringComparer.Ordinal));
     }
 
@@ -77,6 +78,14 @@ public sealed partial class MemoryRemedyTests
                     yield return request;
                     yield return request with { Engine = Engine.Transformers };
                     yield return request with { Engine = Engine.Transformers, Training = true, Quantization = Quantization.BF16 };
+                    yield return request with
+                    {
+                        Engine = Engine.DeepSpeed,
+                        Quantization = Quantization.BF16,
+                        Parallelism = new Parallelism(1, 1, 1, 8),
+                        BatchSize = Math.Min(batch, 16),
+                        TrainingSettings = new TrainingSettings { ZeroStage = batch == 1 ? null : 3 },
+                    };
                 }
             }
         }
@@ -89,6 +98,15 @@ public sealed partial class MemoryRemedyTests
         {
             "KvCacheDataType" => request with { KvCacheDataType = Enum.Parse<KvCacheDataType>(value) },
             "Quantization" => request with { Quantization = Quantization.Parse(value) },
+            "ActivationCheckpointing" => request with
+            {
+                TrainingSettings = request.TrainingSettings with { ActivationCheckpointing = Enum.Parse<ActivationCheckpointing>(value) },
+            },
+            "ZeroStage" => request with { TrainingSettings = request.TrainingSettings with { ZeroStage = int.Parse(value, null) } },
+            "OffloadOptimizer" => request with
+            {
+                TrainingSettings = request.TrainingSettings with { OffloadOptimizer = Enum.Parse<OffloadTarget>(value) },
+            },
             "TensorParallelSize" => request with { Parallelism = request.Parallelism with { Tensor = int.Parse(value, null) } },
             "SequenceLength" => request with { SequenceLength = long.Parse(value, null) },
             "BatchSize" => request with { BatchSize = long.Parse(value, null) },

@@ -198,6 +198,29 @@ public sealed class TrainingMemoryTests
         Assert.Equal(2 * s_llama.ParameterCount, four.CompilationOverhead - alone.CompilationOverhead, 500e6);
     }
 
+    /// <summary>A sweep of a million combinations must not leave a million objects behind but its results.</summary>
+    [Fact]
+    public void Computing_allocates_nothing()
+    {
+        MemoryRequest request = Request(new TrainingSettings
+        {
+            ZeroStage = 3,
+            OffloadOptimizer = OffloadTarget.Nvme,
+            OffloadParameter = OffloadTarget.Cpu,
+            ActivationCheckpointing = ActivationCheckpointing.Full,
+            LoraRank = 16,
+            Optimizer = Optimizer.Adafactor,
+        }, 8);
+        MemoryEstimator.Compute(request, out _);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int i = 0; i < 100; i++)
+        {
+            MemoryEstimator.Compute(request, out _);
+        }
+
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+    }
+
     [Fact]
     public void Checkpointing_replaces_the_recomputation_factor_and_says_so()
     {
