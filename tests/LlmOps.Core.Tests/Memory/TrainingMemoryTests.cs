@@ -84,7 +84,7 @@ public sealed class TrainingMemoryTests
     }
 
     /// <summary>
-    /// Korthikanti et al. 2022, equations 1, 4 and 6 without dropout's masks: 32sbh + 4as²b with the scores in 16 bits alone
+    /// Korthikanti et al. 2022, sections 4 and 5, without dropout's masks: 32sbh + 4as²b with the scores in 16 bits alone
     /// (here also in FP32), and 2sbh a layer with full recomputation beside the layer that is recomputed.
     /// </summary>
     [Fact]
