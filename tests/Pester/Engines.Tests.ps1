@@ -20,7 +20,7 @@ Describe 'Engines' {
     It 'complete' {
         Get-Completion 'Get-LlmMemoryEstimate Llama-2-7B -Engine Te' | Should -Be 'TensorRT-LLM'
         Get-Completion 'Get-LlmMemoryEstimate Llama-2-7B -Engine ' |
-            Should -Be 'vLLM', 'SGLang', 'TensorRT-LLM', 'Transformers', 'LlamaCpp'
+            Should -Be 'vLLM', 'SGLang', 'TensorRT-LLM', 'Transformers', 'LlamaCpp', 'DeepSpeed'
         Get-Completion 'Get-LlmMemoryEstimate Llama-2-7B -FlashAttention O' | Should -Be 'Off', 'On'
     }
 

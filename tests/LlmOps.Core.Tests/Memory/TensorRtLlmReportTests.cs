@@ -90,7 +90,7 @@ public sealed class TensorRtLlmReportTests(ITestOutputHelper output)
         Assert.Equal(Engine.LlamaCpp, EnumNames.Find(typeof(Engine), "llama.cpp"));
         Assert.Null(EnumNames.Find(typeof(Engine), "2"));
         Assert.Null(EnumNames.Find(typeof(Engine), " - "));
-        Assert.Equal(["vLLM", "SGLang", "TensorRT-LLM", "Transformers", "LlamaCpp"], EnumNames.All(typeof(Engine)));
+        Assert.Equal(["vLLM", "SGLang", "TensorRT-LLM", "Transformers", "LlamaCpp", "DeepSpeed"], EnumNames.All(typeof(Engine)));
     }
 
     private sealed record Report(

@@ -14,8 +14,11 @@ internal static class Samples
     private static readonly LlmModel[] s_models = [.. ModelCatalog.All];
     private static readonly GpuSpec[] s_gpus = [.. GpuCatalog.All];
     private static readonly GpuInstance[] s_instances = [.. InstanceCatalog.All];
+
+    /// <summary>llama.cpp takes other settings, and has samples of its own.</summary>
     private static readonly Engine[] s_servers =
-        [.. Enum.GetValues<Engine>().Where(engine => !EngineMemory.Of(engine).TrainsOnly)];
+        [.. Enum.GetValues<Engine>().Where(engine => engine != Engine.LlamaCpp && !EngineMemory.Of(engine).TrainsOnly)];
+
     private static readonly Quantization[] s_quantizations = [.. Quantization.Known];
 
     public static Gen<LlmModel> Model { get; } = Gen.Elements(s_models);
