@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using System.Globalization;
 using System.Text.Json;
 
 namespace LlmOps.Core.Hardware;
@@ -69,6 +70,8 @@ public static class GpuCatalog
                 Vendor = row.GetProperty("vendor").GetString()!,
                 Architecture = row.GetProperty("architecture").GetString()!,
                 ComputeCapability = row.OptionalText("computeCapability"),
+                CapabilityNumber = double.Parse(row.OptionalText("computeCapability") ?? "0", CultureInfo.InvariantCulture),
+                MultiprocessorCount = (int?)row.OptionalNumber("multiprocessors"),
                 Aliases = row.Texts("aliases"),
                 MemoryGB = row.GetProperty("memoryGB").GetDouble(),
                 MemoryGiB = row.GetProperty("usableMemoryGiB").GetDouble(),

@@ -45,6 +45,12 @@ public sealed class GpuSpec
 
     public string? ComputeCapability { get; init; }
 
+    /// <summary><see cref="ComputeCapability"/> as a number; 0 for other vendors' chips.</summary>
+    internal double CapabilityNumber { get; init; }
+
+    /// <summary>Streaming multiprocessors; null where the sources do not say, and for other vendors' chips.</summary>
+    public int? MultiprocessorCount { get; init; }
+
     /// <summary>Other spellings that resolve to this GPU.</summary>
     public required IReadOnlyList<string> Aliases { get; init; }
 

@@ -39,6 +39,12 @@ public sealed record ModelArchitecture
     /// <summary>Vision tower and projector, counted apart.</summary>
     public long VisionParameters { get; init; }
 
+    /// <summary>What an image becomes, where vLLM's profiling of the tower was looked up; null elsewhere.</summary>
+    public VisionInput? VisionInput { get; init; }
+
+    /// <summary>Tables of rotary positions; empty for models without, and where a file does not say.</summary>
+    public ImmutableArray<RotaryTable> RotaryTables { get; init; } = [];
+
     /// <summary>
     /// Multi-token-prediction layers, which published checkpoints carry beside the model proper and servers load only for
     /// speculative decoding. Never part of a total.

@@ -32,7 +32,10 @@ internal static class GemmaFamily
         ConfigFields text = fields.Object("text_config")
             ?? throw fields.Contradiction("the field 'text_config' is missing.");
         return fields.Object("vision_config") is { } vision
-            ? Gemma3(text, SiglipParameters(vision) + ProjectorParameters(vision, text))
+            ? Gemma3(text, SiglipParameters(vision) + ProjectorParameters(vision, text)) with
+            {
+                VisionInput = SquareImage(fields.Width("mm_tokens_per_image", 256), vision.Width("image_size")),
+            }
             : Gemma3(text, 0);
     }
 
@@ -205,6 +208,8 @@ internal static class GemmaFamily
             + (vision.Layers("num_hidden_layers") * layer)
             + (hidden * textHidden);
     }
+
+    private static VisionInput SquareImage(int tokens, long side) => new(tokens, tokens, 3 * side * side);
 
     private static long ProjectorParameters(ConfigFields vision, ConfigFields text)
     {

@@ -112,12 +112,14 @@ internal static class ModelFamilies
     {
         if (s_builders.TryGetValue(family, out Func<ConfigFields, ModelArchitecture>? build))
         {
-            return build(fields);
+            ModelArchitecture known = build(fields);
+            return known with { RotaryTables = RotaryFields.Read(family, fields, known) };
         }
 
         string? nearest = NameMatcher.Nearest(family, s_builders.Keys);
         string hint = nearest is null ? "" : $" The nearest known family is '{nearest}'.";
-        return UnknownFamily.Build(family, fields, hint, notes);
+        ModelArchitecture derived = UnknownFamily.Build(family, fields, hint, notes);
+        return derived with { RotaryTables = RotaryFields.Read(family, fields, derived) };
     }
 
     /// <summary>Layers made one by one; equal neighbours share an instance, so that comparisons are by reference first.</summary>

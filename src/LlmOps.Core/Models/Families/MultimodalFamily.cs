@@ -3,12 +3,20 @@ namespace LlmOps.Core.Models.Families;
 /// <summary>Text models behind a vision tower; the tower and its projector are counted apart.</summary>
 internal static class MultimodalFamily
 {
+    /// <summary>The largest image that Qwen's processors let through: 65,536 patches of 2 x 14 x 14 x 3, merged by four.</summary>
+    private static readonly VisionInput s_qwenImage = new(16_384, 16_384, 65_536L * 1176);
+
     /// <summary>Qwen2.5-VL: text fields at the top or in <c>text_config</c>, a tower with gated MLPs.</summary>
     public static ModelArchitecture Qwen25Vl(ConfigFields fields)
     {
         ConfigFields text = fields.Object("text_config") ?? fields;
         long vision = fields.Object("vision_config") is { } tower ? Qwen25Tower(tower, text.Width("hidden_size")) : 0;
-        return LlamaFamily.Qwen2(text) with { VisionParameters = vision, HasTiedHead = IsTied(fields, text) };
+        return LlamaFamily.Qwen2(text) with
+        {
+            VisionParameters = vision,
+            VisionInput = vision == 0 ? null : s_qwenImage,
+            HasTiedHead = IsTied(fields, text),
+        };
     }
 
     public static ModelArchitecture Qwen3Vl(ConfigFields fields) => WithQwen3Tower(fields, LlamaFamily.Qwen3);
@@ -61,7 +69,12 @@ internal static class MultimodalFamily
     {
         ConfigFields text = fields.Object("text_config") ?? fields;
         long vision = fields.Object("vision_config") is { } tower ? Qwen2Tower(tower, text.Width("hidden_size")) : 0;
-        return LlamaFamily.Qwen2(text) with { VisionParameters = vision, HasTiedHead = IsTied(fields, text) };
+        return LlamaFamily.Qwen2(text) with
+        {
+            VisionParameters = vision,
+            VisionInput = vision == 0 ? null : s_qwenImage,
+            HasTiedHead = IsTied(fields, text),
+        };
     }
 
     /// <summary>Mistral Small 3.1 and later: Mistral behind a Pixtral tower.</summary>
@@ -76,8 +89,21 @@ internal static class MultimodalFamily
 
         ModelArchitecture model = LlamaFamily.Mistral(text) with { HasTiedHead = IsTied(fields, text) };
         return fields.Object("vision_config") is { } tower
-            ? model with { VisionParameters = PixtralTower(tower) + Mistral3Projector(fields, tower, model.HiddenSize) }
+            ? model with
+            {
+                VisionParameters = PixtralTower(tower) + Mistral3Projector(fields, tower, model.HiddenSize),
+                VisionInput = PixtralImage(fields, tower),
+            }
             : model;
+    }
+
+    /// <summary>Patches merged two by two, and a token after each row of them (vLLM 0.19, models/pixtral.py).</summary>
+    private static VisionInput PixtralImage(ConfigFields fields, ConfigFields tower)
+    {
+        long side = tower.Width("image_size", 1540);
+        long rows = side / ((long)tower.Width("patch_size", 16) * fields.Width("spatial_merge_size", 2));
+        return new VisionInput(
+            (int)Math.Min(int.MaxValue, (rows * rows) + rows), (int)Math.Min(int.MaxValue, rows * rows), 3 * side * side);
     }
 
     private static ModelArchitecture WithQwen3Tower(ConfigFields fields, Func<ConfigFields, ModelArchitecture> build)
@@ -87,6 +113,7 @@ internal static class MultimodalFamily
         {
             HasTiedHead = IsTied(fields, text),
             VisionParameters = fields.Object("vision_config") is { } tower ? Qwen3Tower(tower) : 0,
+            VisionInput = fields.Has("vision_config") ? s_qwenImage : null,
         };
     }
 
