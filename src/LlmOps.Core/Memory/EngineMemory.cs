@@ -1,7 +1,23 @@
+using LlmOps.Core.Memory.Vllm;
 using LlmOps.Core.Models;
 using LlmOps.Core.Precision;
 
 namespace LlmOps.Core.Memory;
+
+/// <summary>What a stage's pool has room for on one rank.</summary>
+/// <param name="Tokens">Tokens of context; the greatest number where none takes anything.</param>
+/// <param name="Sequences">Sequences of the length asked about, with the part of one that is left over.</param>
+/// <param name="Blocks">Blocks that the engine makes of the pool; null where it makes none.</param>
+internal readonly record struct KvRoom(double Tokens, double Sequences, double? Blocks)
+{
+    public static KvRoom Unlimited { get; } = new(double.MaxValue, double.MaxValue, null);
+
+    /// <summary>What is left where both stages must have room.</summary>
+    public KvRoom Least(in KvRoom other) => new(
+        Math.Min(Tokens, other.Tokens),
+        Math.Min(Sequences, other.Sequences),
+        Blocks is { } blocks ? Math.Min(blocks, other.Blocks ?? blocks) : other.Blocks);
+}
 
 /// <summary>What one engine allocates on a GPU, and on what ground. There is one object for each engine, without state.</summary>
 internal abstract class EngineMemory
@@ -27,7 +43,10 @@ internal abstract class EngineMemory
     /// <summary>Share of device memory that the engine uses where nothing else is set.</summary>
     public virtual double DefaultUtilization => 1;
 
-    /// <summary>The same where it depends on the GPU.</summary>
+    /// <summary>Releases that the engine's constants are known for, oldest first; empty where it has one set for all.</summary>
+    public virtual IReadOnlyList<string> KnownVersions => [];
+
+    /// <summary>The same for one request, where it depends on the release or the GPU.</summary>
     public virtual double Utilization(in MemoryRequest request) => DefaultUtilization;
 
     /// <summary>Whether layers can be left to the host, and attention be computed with or without its scores stored.</summary>
@@ -59,6 +78,9 @@ internal abstract class EngineMemory
     public virtual int DefaultKvElementBytes(in MemoryRequest request) =>
         request.EffectiveQuantization.UnquantizedBits / 8;
 
+    /// <summary>The precision that the engine loads a checkpoint in where none is asked for.</summary>
+    public virtual Quantization Loads(Quantization published, in MemoryRequest request) => published;
+
     /// <exception cref="LlmOpsException">The engine cannot do what is asked.</exception>
     public virtual void Validate(in MemoryRequest request)
     {
@@ -81,6 +103,23 @@ internal abstract class EngineMemory
     /// <summary>What the total may come to on a GPU with that many bytes.</summary>
     public virtual double Budget(in MemoryRequest request, in MemoryBreakdown bytes, double deviceBytes) =>
         deviceBytes * request.EffectiveUtilization;
+
+    /// <summary>What a pool of that many bytes has room for; whole blocks where the engine has them.</summary>
+    public virtual KvRoom Room(in MemoryRequest request, PipelineStage stage, double poolBytes, long sequenceLength)
+    {
+        double tokenBytes = KvBytesPerToken(stage, request);
+        double sequenceBytes = KvBytesPerSequence(stage, request, sequenceLength);
+
+        // A stage of state-space layers alone takes nothing a token, one of MLPs alone nothing at all.
+        double sequences = sequenceBytes > 0 ? poolBytes / sequenceBytes : double.MaxValue;
+        if (tokenBytes <= 0)
+        {
+            return new KvRoom(double.MaxValue, sequences, null);
+        }
+
+        double? blocks = BlockSize(request) is { } size ? Math.Floor(poolBytes / tokenBytes / size) : null;
+        return new KvRoom(blocks * BlockSize(request) ?? Math.Floor(poolBytes / tokenBytes), sequences, blocks);
+    }
 
     /// <summary>The engine's own terms in words; the allowances for fragmentation and safety are not among them.</summary>
     public abstract IEnumerable<MemoryTerm> Explain(MemoryRequest request, PipelineStage stage, MemoryBreakdown bytes);

@@ -14,6 +14,9 @@ public sealed class KvCacheMeasurement
     /// <summary>The engine's name as users write it.</summary>
     public required string Engine { get; init; }
 
+    /// <summary>The release that was estimated; null where the engine is estimated alike for all.</summary>
+    public string? EngineVersion { get; init; }
+
     public required string Quantization { get; init; }
 
     public required string KvCacheDataType { get; init; }
@@ -57,15 +60,18 @@ public sealed class KvCacheMeasurement
 
     /// <summary>
     /// What the engine leaves for the cache on all ranks: with vLLM memory times utilization, less weights, activations and
-    /// non-torch memory; 0 where those alone do not fit. Null without a GPU.
+    /// non-torch memory, and from 0.20 on less its estimate of CUDA graphs; 0 where those alone do not fit. Null without a
+    /// GPU.
     /// </summary>
     public double? PoolGiB { get; init; }
 
     /// <summary>
-    /// Tokens that the pool holds, in whole blocks where the engine has them; null where no token adds to the cache.
+    /// Tokens that the pool holds, as the engine prints them: whole blocks, shared by the groups of layers, and from vLLM
+    /// 0.20.1 on concurrency times the greatest length; null where no token adds to the cache.
     /// </summary>
     public long? TokenCapacity { get; init; }
 
+    /// <summary>Blocks that the engine makes of a rank's pool; null where it has none.</summary>
     public long? BlockCapacity { get; init; }
 
     /// <summary>Sequences of <see cref="SequenceLength"/> tokens that the pool holds at once.</summary>
@@ -119,18 +125,18 @@ public static class KvCacheCalculator
             bytesPerSequence += ranks * KvCacheMemory.BytesPerSequence(stage, request, request.SequenceLength);
         }
 
-        Room? room = request.Gpu is null ? null : RoomFor(request, request.SequenceLength);
+        Pool? room = request.Gpu is null ? null : RoomFor(request, request.SequenceLength);
         double? concurrency = request.MaxModelLength is { } longest && longest != request.SequenceLength && room is not null
             ? RoomFor(request, longest).Sequences
             : room?.Sequences;
 
         // A cache that no token adds to (Mamba) has no capacity in tokens.
         bool grows = room is { Tokens: < double.MaxValue };
-        long? blocks = grows && blockSize is { } size ? (long)(room!.Value.Tokens / size) : null;
         return new KvCacheMeasurement
         {
             ModelName = model.Name,
             Engine = EnumNames.Of(request.Engine),
+            EngineVersion = engine.Version(request),
             Quantization = request.EffectiveQuantization.Name,
             KvCacheDataType = request.KvCacheDataType.ToString(),
             BatchSize = request.BatchSize,
@@ -146,8 +152,8 @@ public static class KvCacheCalculator
             BlockCount = (request.SequenceLength + blockSize - 1) / blockSize * request.BatchSize,
             Gpu = request.Gpu?.Name,
             PoolGiB = room is { } r ? Units.ToGiB(r.Bytes) : null,
-            BlockCapacity = blocks,
-            TokenCapacity = grows ? (blocks * blockSize) ?? (long)room!.Value.Tokens : null,
+            BlockCapacity = grows ? (long?)room!.Value.Blocks : null,
+            TokenCapacity = grows ? (long)room!.Value.Tokens : null,
             SequenceCapacity = room is { Sequences: < double.MaxValue } some ? (long)some.Sequences : null,
             MaxConcurrency = concurrency is < double.MaxValue ? concurrency : null,
         };
@@ -166,28 +172,35 @@ public static class KvCacheCalculator
     }
 
     /// <param name="Bytes">The pool on all ranks and stages.</param>
-    /// <param name="Tokens">Tokens that the fullest stage has room for; the greatest number where tokens take nothing.</param>
-    /// <param name="Sequences">The same in sequences of the length asked about.</param>
-    private readonly record struct Room(double Bytes, double Tokens, double Sequences);
+    /// <param name="Room">What the fullest stage has room for.</param>
+    private readonly record struct Pool(double Bytes, KvRoom Room)
+    {
+        public double Tokens => Room.Tokens;
 
-    private static Room RoomFor(in MemoryRequest request, long sequenceLength)
+        public double Sequences => Room.Sequences;
+
+        public double? Blocks => Room.Blocks;
+    }
+
+    private static Pool RoomFor(in MemoryRequest request, long sequenceLength)
     {
         EngineMemory engine = EngineMemory.Of(request.Engine);
         double device = request.Gpu!.MemoryGiB * Units.BytesPerGiB;
-        MemoryRequest single = request with { BatchSize = 1, SequenceLength = sequenceLength };
-        double pool = 0, tokens = double.MaxValue, sequences = double.MaxValue;
+        MemoryRequest single = request with
+        {
+            BatchSize = 1,
+            SequenceLength = sequenceLength,
+            MaxModelLength = request.MaxModelLength == MemoryRequest.LongestThatFits ? sequenceLength : request.MaxModelLength,
+        };
+        double pool = 0;
+        KvRoom room = KvRoom.Unlimited;
         foreach (PipelineStage stage in request.Model.Stages(request.Parallelism.Pipeline))
         {
             double free = Math.Max(0, engine.KvPool(single, engine.Compute(single, stage), device));
-            double tokenBytes = engine.KvBytesPerToken(stage, single);
-            double sequenceBytes = engine.KvBytesPerSequence(stage, single, sequenceLength);
             pool += request.Parallelism.Tensor * free;
-
-            // A stage of state-space layers alone takes nothing a token, one of MLPs alone nothing at all.
-            tokens = tokenBytes > 0 ? Math.Min(tokens, free / tokenBytes) : tokens;
-            sequences = sequenceBytes > 0 ? Math.Min(sequences, free / sequenceBytes) : sequences;
+            room = room.Least(engine.Room(single, stage, free, sequenceLength));
         }
 
-        return new Room(pool, tokens, sequences);
+        return new Pool(pool, room);
     }
 }

@@ -28,7 +28,7 @@ public sealed class MemoryEstimate
     /// <summary>The engine's name as users write it: <c>vLLM</c>, <c>TensorRT-LLM</c>.</summary>
     public string Engine => EnumNames.Of(_request.Engine);
 
-    /// <summary>The release that the engine's coefficients were measured on; null where none were measured.</summary>
+    /// <summary>The release that was estimated; null where the engine is estimated alike for all.</summary>
     public string? EngineVersion => EngineMemory.Of(_request.Engine).Version(_request);
 
     public string Quantization => _request.EffectiveQuantization.Name;

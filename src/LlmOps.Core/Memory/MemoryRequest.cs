@@ -50,6 +50,9 @@ public readonly record struct MemoryRequest(LlmModel Model)
 
     public Engine Engine { get; init; } = Engine.vLLM;
 
+    /// <summary>The engine's release, such as <c>0.19</c> or <c>v0.8.5.post1</c>; null stands for the one measured best.</summary>
+    public string? EngineVersion { get; init; } = null;
+
     /// <summary>Null stands for the model's published precision.</summary>
     public Quantization? Quantization { get; init; } = null;
 
@@ -81,7 +84,7 @@ public readonly record struct MemoryRequest(LlmModel Model)
     public long? MaxModelLength { get; init; } = null;
 
     /// <summary>
-    /// The engine's fraction: of all memory with vLLM (0.9) and SGLang (mem_fraction_static, by the GPU), of what is free
+    /// The engine's fraction: of all memory with vLLM (0.9, from 0.20 on 0.92) and SGLang (mem_fraction_static, by the GPU), of what is free
     /// beside weights and activations with TensorRT-LLM (0.9); 1 with the others.
     /// </summary>
     public double? GpuMemoryUtilization { get; init; } = null;
@@ -120,7 +123,7 @@ public readonly record struct MemoryRequest(LlmModel Model)
     /// <summary>The precision that is estimated.</summary>
     public Quantization EffectiveQuantization => Quantization
         ?? (Model.HasPublishedType
-            ? Model.PublishedQuantization
+            ? EngineMemory.Of(Engine).Loads(Model.PublishedQuantization, this)
             : Precision.Quantization.Parse(Parameters.DefaultStorageDtype));
 
     /// <summary>Share of device memory that the engine may use.</summary>
@@ -170,6 +173,12 @@ public readonly record struct MemoryRequest(LlmModel Model)
             throw new LlmOpsException("TrainingNotSupported", ErrorKind.NotSupported,
                 $"{EnumNames.Of(Engine)} serves models and does not train them; use the engine {Engine.Transformers} or "
                 + $"{Engine.DeepSpeed}.", Engine);
+        }
+
+        if (EngineVersion is not null && engine.KnownVersions.Count == 0)
+        {
+            throw new LlmOpsException("EngineVersionNotSupported", ErrorKind.NotSupported,
+                $"EngineVersion is '{EngineVersion}', but {EnumNames.Of(Engine)} is estimated alike for all releases; leave it out.", EngineVersion);
         }
 
         ValidateSettings(engine);

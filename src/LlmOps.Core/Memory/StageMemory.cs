@@ -19,6 +19,9 @@ internal readonly record struct StageMemory
     /// <summary>Driver context, kernels and communication buffers.</summary>
     public double Runtime { get; init; }
 
+    /// <summary>What the engine takes off the pool for CUDA graphs, by its own estimate; no part of the total.</summary>
+    public double ReservedForGraphs { get; init; }
+
     /// <summary>Held in the host's memory for this GPU.</summary>
     public double Host { get; init; }
 

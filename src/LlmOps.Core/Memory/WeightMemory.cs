@@ -68,7 +68,7 @@ internal static class WeightMemory
         * ExpertShare(model.ExpertCount, parallelism.Tensor, parallelism.Expert);
 
     /// <summary>KV heads are divided until each rank holds one, and copied from there on.</summary>
-    private static double KeyValueShare(LlmModel model, int tensor)
+    internal static double KeyValueShare(LlmModel model, int tensor)
     {
         int heads = Math.Max(1, model.KeyValueHeadCount);
         return (double)((heads + tensor - 1) / tensor) / heads;

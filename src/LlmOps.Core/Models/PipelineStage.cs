@@ -5,11 +5,14 @@ namespace LlmOps.Core.Models;
 /// <summary>What one pipeline stage holds: its layers, and embeddings or head at the ends.</summary>
 public sealed class PipelineStage
 {
-    private readonly ModelArchitecture _architecture;
+    private readonly LlmModel _model;
     private TrainingShape? _training;
+    private FusedWeights? _fused;
+    private FusedWeights? _publishedFused;
 
     private PipelineStage(LlmModel model, int index, int stageCount, int firstLayer, int layerCount)
     {
+        _model = model;
         Index = index;
         FirstLayer = firstLayer;
         LayerCount = layerCount;
@@ -17,7 +20,6 @@ public sealed class PipelineStage
         KvGroups = model.KvCache.Group(firstLayer, layerCount);
 
         ModelArchitecture architecture = model.Architecture;
-        _architecture = architecture;
         ShardedParameters layers = model.LayerParameters(firstLayer, layerCount);
         if (index == 0)
         {
@@ -52,6 +54,20 @@ public sealed class PipelineStage
             WidestPartElements = Math.Max(WidestPartElements, Math.Max(attention, feedForward));
             WidestFeedForwardElements = Math.Max(WidestFeedForwardElements, feedForward);
             MostHeads = Math.Max(MostHeads, layer.Attention is RecurrentMixer ? 0 : layer.Attention.HeadCount);
+            HasLatentAttention |= layer.Attention is LatentAttention;
+            if (layer.FeedForward is MixtureOfExperts experts)
+            {
+                RoutedLayer ??= experts;
+            }
+            else
+            {
+                WidestDenseElements = Math.Max(WidestDenseElements, feedForward);
+            }
+
+            if (layer.Attention is RecurrentMixer)
+            {
+                WidestDenseElements = Math.Max(WidestDenseElements, attention);
+            }
         }
     }
 
@@ -88,7 +104,23 @@ public sealed class PipelineStage
 
     /// <summary>What training needs beyond that, made when it is first asked for.</summary>
     internal TrainingShape Training => _training ??= new TrainingShape(
-        _architecture, FirstLayer, LayerCount, hasEmbedding: Index == 0, HasHead);
+        _model.Architecture, FirstLayer, LayerCount, hasEmbedding: Index == 0, HasHead);
+
+    /// <summary>The widest intermediate result of a dense MLP or a recurrent mixer, in elements a token.</summary>
+    internal long WidestDenseElements { get; }
+
+    /// <summary>The first layer's experts, where a layer has some.</summary>
+    internal MixtureOfExperts? RoutedLayer { get; }
+
+    internal bool HasLatentAttention { get; }
+
+    /// <summary>The layers' matrices as engines load them, whatever their precision.</summary>
+    internal FusedWeights Fused => _fused ??= FusedWeights.Of(_model, FirstLayer, LayerCount, null);
+
+    /// <summary>The same as the quantized checkpoint stores them; only for models that have one.</summary>
+    internal FusedWeights PublishedFused =>
+        _publishedFused ??= FusedWeights.Of(_model, FirstLayer, LayerCount, _model.Storage);
+
 
     /// <summary>
     /// Layers by stage as vLLM divides them (0.6 on, <c>distributed/utils.py</c>, get_pp_indices): evenly, and what is left

@@ -11,17 +11,24 @@ namespace LlmOps.Core.Models;
 internal sealed class WeightStorage
 {
     private readonly ShardedBytes[] _layersBefore;
+    private readonly (WeightMatrix Matrix, WeightFormat? Format)[][] _matrices;
 
     private WeightStorage(ModelArchitecture architecture, ParameterBreakdown parameters, QuantizationScheme scheme, int elementBytes)
     {
         long hidden = architecture.HiddenSize;
         Tally tally = new(elementBytes);
         _layersBefore = new ShardedBytes[architecture.Layers.Length + 1];
+        _matrices = new (WeightMatrix, WeightFormat?)[architecture.Layers.Length][];
         for (int i = 0; i < architecture.Layers.Length; i++)
         {
             int number = i;
-            _layersBefore[i + 1] = _layersBefore[i] + Layer(
-                architecture.Layers[i], hidden, elementBytes, tally, matrix => scheme.FormatOf(number, matrix));
+            LayerSpec layer = architecture.Layers[i];
+            _matrices[i] =
+            [
+                .. layer.Attention.Matrices(hidden).Concat(layer.FeedForward.Matrices(hidden))
+                    .Select(matrix => (matrix, scheme.FormatOf(number, matrix))),
+            ];
+            _layersBefore[i + 1] = _layersBefore[i] + Layer(layer, hidden, elementBytes, tally, _matrices[i]);
         }
 
         TokenEmbedding = elementBytes * architecture.TokenEmbeddingParameters;
@@ -86,8 +93,11 @@ internal sealed class WeightStorage
 
     public ShardedBytes Layers(int first, int count) => _layersBefore[first + count] - _layersBefore[first];
 
+    /// <summary>A layer's matrices with their formats; null for those that keep the element type.</summary>
+    public IReadOnlyList<(WeightMatrix Matrix, WeightFormat? Format)> MatricesOf(int layer) => _matrices[layer];
+
     private static ShardedBytes Layer(
-        LayerSpec layer, long hidden, int elementBytes, Tally tally, Func<WeightMatrix, WeightFormat?> formatOf)
+        LayerSpec layer, long hidden, int elementBytes, Tally tally, (WeightMatrix Matrix, WeightFormat? Format)[] matrices)
     {
         ShardedParameters p = layer.Attention.Parameters(hidden) + layer.FeedForward.Parameters(hidden);
         ShardedBytes bytes = new(
@@ -95,10 +105,10 @@ internal sealed class WeightStorage
             elementBytes * p.KeyValueVectors,
             elementBytes * p.ExpertVectors,
             elementBytes * (p.CopiedVectors + layer.NormParameters));
-        foreach (WeightMatrix matrix in layer.Attention.Matrices(hidden).Concat(layer.FeedForward.Matrices(hidden)))
+        foreach ((WeightMatrix matrix, WeightFormat? format) in matrices)
         {
             tally.NoteShape(layer, matrix);
-            long size = tally.Add(formatOf(matrix), matrix);
+            long size = tally.Add(format, matrix);
             bytes += matrix.Sharding switch
             {
                 WeightSharding.KeyValue => new ShardedBytes(KeyValue: size),

@@ -4,11 +4,13 @@ using LlmOps.Core.Precision;
 
 namespace LlmOps.Core.Tests.Memory;
 
+/// <summary>Weights as their parameters make them; what vLLM adds on loading is in <see cref="VllmReportTests"/>.</summary>
 public sealed class WeightMemoryTests
 {
     private static long Weights(string model, string? quantization = null, Parallelism? parallelism = null) =>
         MemoryEstimator.Estimate(new MemoryRequest(ModelCatalog.Get(model))
         {
+            Engine = Engine.Transformers,
             Quantization = quantization is null ? null : Quantization.Parse(quantization),
             Parallelism = parallelism ?? Parallelism.None,
         }).Bytes.ModelWeights;

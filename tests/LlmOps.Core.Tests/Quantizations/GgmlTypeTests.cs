@@ -97,6 +97,7 @@ public sealed class GgmlTypeTests
     {
         long bytes = MemoryEstimator.Estimate(new MemoryRequest(ModelCatalog.Get("Llama-3.1-8B"))
         {
+            Engine = Engine.Transformers,
             Quantization = Quantization.Parse(quantization),
         }).Bytes.ModelWeights;
 

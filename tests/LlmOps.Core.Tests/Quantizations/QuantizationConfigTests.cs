@@ -91,7 +91,7 @@ public sealed class QuantizationConfigTests
         Assert.Equal(name, model.PublishedQuantization.Name);
         Assert.Equal(linear + Others, model.WeightBytes);
         Assert.Equal(8.0 * linear / Linear, model.PublishedQuantization.BitsPerWeight, 1e-12);
-        Assert.Equal(model.WeightBytes, MemoryEstimator.Estimate(new MemoryRequest(model)).Bytes.ModelWeights);
+        Assert.Equal(model.WeightBytes, MemoryEstimator.Estimate(new MemoryRequest(model) { Engine = Engine.Transformers }).Bytes.ModelWeights);
         Assert.All(model.WeightBits, component => Assert.Equal(Evidence.Exact, component.Evidence));
     }
 
@@ -290,10 +290,10 @@ public sealed class QuantizationConfigTests
         LlmModel model = Small("""{ "quant_method": "modelopt", "quant_algo": "FP8", "ignore": ["model.layers.0*"] }""");
 
         Assert.Equal(Linear + Others, MemoryEstimator.Estimate(
-            new MemoryRequest(model) { Quantization = Quantization.Parse("FP8") }).Bytes.ModelWeights);
+            new MemoryRequest(model) { Engine = Engine.Transformers, Quantization = Quantization.Parse("FP8") }).Bytes.ModelWeights);
         Assert.Equal((2 * Linear) + Others, MemoryEstimator.Estimate(
-            new MemoryRequest(model) { Quantization = Quantization.BF16 }).Bytes.ModelWeights);
-        Assert.Equal((Linear / 2 * 3) + Others + (7 * 8), MemoryEstimator.Estimate(new MemoryRequest(model)).Bytes.ModelWeights);
+            new MemoryRequest(model) { Engine = Engine.Transformers, Quantization = Quantization.BF16 }).Bytes.ModelWeights);
+        Assert.Equal((Linear / 2 * 3) + Others + (7 * 8), MemoryEstimator.Estimate(new MemoryRequest(model) { Engine = Engine.Transformers }).Bytes.ModelWeights);
     }
 
     [Fact]
@@ -339,7 +339,7 @@ public sealed class QuantizationConfigTests
         LlmModel model = Small("""{ "quant_method": "fp8", "weight_block_size": [128, 128] }""");
         const long norms = 5 * 256 * 2;
         long At(int tensor, int pipeline) => MemoryEstimator.Estimate(
-            new MemoryRequest(model) { Parallelism = new Parallelism(tensor, pipeline) }).Bytes.ModelWeights;
+            new MemoryRequest(model) { Engine = Engine.Transformers, Parallelism = new Parallelism(tensor, pipeline) }).Bytes.ModelWeights;
 
         Assert.Equal(((model.WeightBytes - norms) / 2) + norms, At(2, 1));
         Assert.Equal(((model.WeightBytes - (2 * 256)) / 2) + (2 * 256), At(1, 2));

@@ -1,0 +1,56 @@
+using System.Text;
+
+namespace LlmOps.Accuracy;
+
+/// <summary>Part of the report on accuracy: what one kind of prediction is worth.</summary>
+internal interface IReportSection
+{
+    /// <summary>The section's Markdown.</summary>
+    string Text();
+
+    /// <summary>Figures beside the document, by file name.</summary>
+    IEnumerable<(string FileName, string Svg)> Figures();
+}
+
+/// <summary>
+/// Writes <c>docs/accuracy.md</c> and its figures: <c>dotnet run --project tests/LlmOps.Accuracy -c Release</c> from the
+/// repository's root, or with the folder to write to.
+/// </summary>
+internal static class Program
+{
+    private static readonly string s_introduction = """
+        # Accuracy
+
+        What the predictions are worth, held against published measurements. Written by
+        `dotnet run --project tests/LlmOps.Accuracy -c Release`; the rows with their sources are in `tests/LlmOps.Accuracy/Data`.
+        Errors are relative, predicted over measured less one; bias is their mean with sign.
+
+        """.ReplaceLineEndings("\n");
+
+    /// <summary>Further kinds of predictions are added here.</summary>
+    internal static IReportSection[] Sections() => [new VllmMemorySection()];
+
+    internal static string Document(IEnumerable<IReportSection> sections) =>
+        s_introduction + string.Concat(sections.Select(section => "\n" + section.Text().ReplaceLineEndings("\n")));
+
+    private static int Main(string[] arguments)
+    {
+        string folder = arguments.Length > 0 ? arguments[0] : "docs";
+        if (arguments.Length == 0 && !File.Exists("LlmOps.sln"))
+        {
+            Console.Error.WriteLine("Run this in the repository's root, or name the folder to write to.");
+            return 1;
+        }
+
+        Directory.CreateDirectory(folder);
+        IReportSection[] sections = Sections();
+        UTF8Encoding encoding = new(encoderShouldEmitUTF8Identifier: false);
+        File.WriteAllText(Path.Combine(folder, "accuracy.md"), Document(sections), encoding);
+        foreach ((string fileName, string svg) in sections.SelectMany(section => section.Figures()))
+        {
+            File.WriteAllText(Path.Combine(folder, fileName), svg, encoding);
+        }
+
+        return 0;
+    }
+}
