@@ -22,6 +22,9 @@ internal sealed class MemoryRequestOptions
     private readonly Option<string[]> _engine = Options.List("--engine", "ENGINE",
         $"{string.Join(" ", EnumNames.All(typeof(Engine)))} [default: vLLM, or Transformers with --training]");
 
+    private readonly Option<string[]> _engineVersion = Options.List("--engine-version", "VERSION",
+        $"Release of the engine, such as 0.11.0; vLLM from {EngineVersions.Of(Engine.vLLM)[0]} on [default: 0.19, measured best]");
+
     private readonly Option<string[]> _gpu = Options.Gpus(
         "GPUs to hold the result against, by name or wildcard [default: none]");
 
@@ -48,7 +51,7 @@ internal sealed class MemoryRequestOptions
     private readonly Option<string[]> _data = Options.List("--data-parallel-size", "N", "Copies of the model [default: 1]");
 
     private readonly Option<string[]> _utilization = Options.List("--gpu-memory-utilization", "SHARE",
-        "The engine's fraction, 0.01 to 1: of all GPU memory with vLLM [default: 0.9], with SGLang (mem_fraction_static) "
+        "The engine's fraction, 0.01 to 1: of all GPU memory with vLLM [default: 0.9, from 0.20 on 0.92], with SGLang (mem_fraction_static) "
         + "[default: by the GPU]; of what is free beside weights and activations with TensorRT-LLM "
         + "(free_gpu_memory_fraction) [default: 0.9]; 1 with the others");
 
@@ -115,7 +118,7 @@ internal sealed class MemoryRequestOptions
 
     public void AddTo(Command command)
     {
-        foreach (Option option in (Option[])[_model, _quantization, _kvCacheDataType, _engine, _gpu, _gpuLayers, _flashAttention, _batchSize,
+        foreach (Option option in (Option[])[_model, _quantization, _kvCacheDataType, _engine, _engineVersion, _gpu, _gpuLayers, _flashAttention, _batchSize,
             _sequenceLength, _tensor, _pipeline, _expert, _data, _utilization, _batchedTokens, _sequences, _maxModelLength, _eager])
         {
             command.Add(option);
@@ -139,6 +142,7 @@ internal sealed class MemoryRequestOptions
         Reader read = new(parse, diagnostics);
         bool training = _withTraining && parse.GetValue(_training);
         List<Engine> engines = read.Enums<Engine>(_engine, "Engine");
+        List<string> versions = read.List(_engineVersion, text => text);
         List<Quantization> quantizations = read.List(_quantization, Quantization.Parse);
         List<KvCacheDataType> cacheTypes = read.Enums<KvCacheDataType>(_kvCacheDataType, "KvCacheDataType");
         List<GpuSpec> gpus = read.Gpus(_gpu);
@@ -177,7 +181,8 @@ internal sealed class MemoryRequestOptions
         };
         return trainingAxes(new Sweep<MemoryRequest>(seed)
             .Over(models, (r, v) => r with { Model = v })
-            .Over(engines, (r, v) => r with { Engine = v }))
+            .Over(engines, (r, v) => r with { Engine = v })
+            .Over(versions, (r, v) => r with { EngineVersion = v }))
             .Over(quantizations, (r, v) => r with { Quantization = v })
             .Over(cacheTypes, (r, v) => r with { KvCacheDataType = v })
             .Over(gpus, (r, v) => r with { Gpu = v })

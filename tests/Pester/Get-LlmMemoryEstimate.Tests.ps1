@@ -210,6 +210,20 @@ Describe 'Get-LlmMemoryEstimate from the pipeline' {
         $estimates.LoraRank | Should -Be $null, 16, $null
     }
 
+    It 'takes engine versions by property, and its own' {
+        $rows = @(
+            [pscustomobject]@{ Model = 'Llama-3.1-8B'; EngineVersion = '0.11.0' }
+            [pscustomobject]@{ Model = 'Llama-3.1-8B'; EngineVersion = $null }
+        )
+        $estimates = $rows | Get-LlmMemoryEstimate
+        $estimates.EngineVersion | Should -Be '0.11.0', '0.19'
+        ($estimates | Get-LlmMemoryEstimate).EngineVersion | Should -Be '0.11.0', '0.19'
+
+        # What vLLM printed as the peak of activations: 4.76 and 1.89 GiB.
+        [math]::Round($estimates[0].ActivationsGiB, 2) | Should -Be 4.76
+        [math]::Round($estimates[1].ActivationsGiB, 2) | Should -Be 1.89
+    }
+
     It 'keeps the values of one record from the next' {
         $rows = [pscustomobject]@{ Model = 'Llama-2-7B'; BatchSize = 8 }, [pscustomobject]@{ Model = 'Llama-2-7B' }
         ($rows | Get-LlmMemoryEstimate).BatchSize | Should -Be 8, 1
@@ -279,6 +293,20 @@ Describe 'Get-LlmMemoryEstimate with wrong input' {
         Assert-OneError $result $Id GetLlmMemoryEstimate $Category $Target $Saying
     }
 
+    It 'refuses <Value> as a version of <Engine>' -ForEach @(
+        @{ Engine = 'vLLM'; Value = 'latest'; Id = 'EngineVersionInvalid'; Says = "*'latest' is no version of vLLM*" }
+        @{ Engine = 'vLLM'; Value = '0.3.3'; Id = 'EngineVersionNotSupported'; Says = '*the nearest is 0.4.' }
+        @{ Engine = 'vLLM'; Value = '0.2'; Id = 'EngineVersionNotSupported'; Says = "*write '0.20'*" }
+        @{ Engine = 'Transformers'; Value = '4.57'; Id = 'EngineVersionNotSupported'; Says = "*'4.57'*Transformers*" }
+    ) {
+        $result = Invoke-Recorded { Get-LlmMemoryEstimate Llama-2-7B -Engine $Engine -EngineVersion $Value }
+        $result.Output.Count | Should -Be 0
+        $result.Errors.Count | Should -Be 1
+        $result.Errors[0].FullyQualifiedErrorId | Should -BeExactly "$Id,LlmOps.Commands.GetLlmMemoryEstimateCommand"
+        $result.Errors[0].TargetObject | Should -Be $Value
+        $result.Errors[0].Exception.Message | Should -BeLike $Says
+    }
+
     It 'refuses NaN as a share of memory' {
         $result = Invoke-Recorded { Get-LlmMemoryEstimate Llama-2-7B -GpuMemoryUtilization ([double]::NaN) }
         $result.Errors.Count | Should -Be 1
@@ -302,6 +330,7 @@ Describe 'Get-LlmMemoryEstimate completion' {
         @{ Line = "Get-LlmMemoryEstimate 'meta-llama/Llama-2-13"; Expected = @("'meta-llama/Llama-2-13b-hf'") }
         @{ Line = 'Get-LlmMemoryEstimate Llama-2-7B -Engine v'; Expected = @('vLLM') }
         @{ Line = 'Get-LlmMemoryEstimate Llama-2-7B -Engine vLLM,tr'; Expected = @('Transformers') }
+        @{ Line = 'Get-LlmMemoryEstimate Llama-2-7B -EngineVersion 0.20'; Expected = '0.20', '0.20.1' }
         @{ Line = 'Get-LlmMemoryEstimate Llama-2-7B -Quantization fp1'; Expected = @('FP16') }
         @{ Line = 'Get-LlmMemoryEstimate Llama-2-7B -Quantization FP16, q8'; Expected = @('Q8_0') }
         @{ Line = 'Get-LlmMemoryEstimate Llama-2-7B -KvCacheDataType fp8'; Expected = @('FP8') }

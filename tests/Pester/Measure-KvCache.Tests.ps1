@@ -153,6 +153,23 @@ Describe 'Measure-KvCache with wrong input' {
     }
 }
 
+Describe 'Measure-KvCache by engine version' {
+    It 'gives the tokens that vLLM 0.19 printed on H100-80GB' {
+        $measured = Measure-KvCache Llama-3.1-8B -Gpu H100-80GB -GpuMemoryUtilization 0.95 -MaxModelLength 8192 -EngineVersion v0.19.0
+        $measured.EngineVersion | Should -BeExactly 'v0.19.0'
+        $measured.TokenCapacity / 476016 | Should -BeGreaterThan 0.999
+        $measured.TokenCapacity / 476016 | Should -BeLessThan 1.001
+        [math]::Round($measured.MaxConcurrency, 1) | Should -Be 58.1
+    }
+
+    It 'sweeps versions, and counts tokens by concurrency from 0.20.1 on' {
+        $measured = Measure-KvCache Gemma-3-27B -Gpu H100-80GB -MaxModelLength 8192 -EngineVersion 0.19, '0.20', 0.20.1
+        $measured.EngineVersion | Should -Be '0.19', '0.20', '0.20.1'
+        $measured[2].TokenCapacity | Should -Be ([math]::Floor($measured[2].MaxConcurrency * 8192))
+        $measured[1].PoolGiB | Should -Be $measured[2].PoolGiB
+    }
+}
+
 Describe 'Measure-KvCache completion' {
     It 'completes <Line>' -ForEach @(
         @{ Line = 'Measure-KvCache llama-2-7b'; Expected = @('Llama-2-7B') }

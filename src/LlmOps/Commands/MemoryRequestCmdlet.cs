@@ -39,6 +39,10 @@ public abstract class MemoryRequestCmdlet : LlmOpsCmdlet
     public EngineReference[]? Engine { get; set; }
 
     [Parameter(ValueFromPipelineByPropertyName = true)]
+    [ArgumentCompleter(typeof(EngineVersionCompleter))]
+    public string[]? EngineVersion { get; set; }
+
+    [Parameter(ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
     [ArgumentCompleter(typeof(QuantizationCompleter))]
     public string[]? Quantization { get; set; }
@@ -161,7 +165,9 @@ public abstract class MemoryRequestCmdlet : LlmOpsCmdlet
             SequenceLength = MaxModelLength is > 0 ? MaxModelLength.Value : Math.Min(DefaultSequenceLength, model.ContextLength),
             MaxModelLength = MaxModelLength,
         });
-        return AddAxes(new Sweep<MemoryRequest>(seed).Over(Engine, (r, reference) => r with { Engine = reference.Engine }))
+        return AddAxes(new Sweep<MemoryRequest>(seed)
+                .Over(Engine, (r, reference) => r with { Engine = reference.Engine })
+                .Over(EngineVersion, (r, version) => r with { EngineVersion = version }))
             .Over(quantizations, (r, quantization) => r with { Quantization = quantization })
             .Over(KvCacheDataType, (r, type) => r with { KvCacheDataType = type })
             .Over(gpus, (r, gpu) => r with { Gpu = gpu })

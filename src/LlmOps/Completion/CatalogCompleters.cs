@@ -82,6 +82,14 @@ public sealed class QuantizationCompleter : CatalogCompleter
         Quantization.Known.Select(q => (q.Name, FormattableString.Invariant($"{q.BitsPerWeight:0.###} bits: {q.Layout}")));
 }
 
+public sealed class EngineVersionCompleter : CatalogCompleter
+{
+    protected override IEnumerable<(string Name, string Tip)> Candidates(string typed) =>
+        from engine in Enum.GetValues<Engine>()
+        from version in EngineVersions.Of(engine)
+        select (version, $"{engine} {version} and later");
+}
+
 public sealed class InstanceNameCompleter : CatalogCompleter
 {
     protected override IEnumerable<(string Name, string Tip)> Candidates(string typed) =>

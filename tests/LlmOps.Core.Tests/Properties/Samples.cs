@@ -60,6 +60,7 @@ internal static class Samples
 
     public static Gen<MemoryRequest> RequestOn(LlmModel model) =>
         from engine in Gen.Elements(s_servers)
+        from version in Gen.Elements(EngineVersions.Of(engine).Append(null).ToArray())
         from quantization in Gen.Elements(s_quantizations.Append(null).ToArray())
         from cache in Gen.Elements(CacheTypes)
         from gpu in Gen.Elements(s_gpus.Append(null).ToArray())
@@ -72,6 +73,7 @@ internal static class Samples
         select new MemoryRequest(model)
         {
             Engine = engine,
+            EngineVersion = version,
             Quantization = quantization,
             KvCacheDataType = cache,
             Gpu = gpu,

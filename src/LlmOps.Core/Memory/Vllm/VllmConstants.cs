@@ -154,7 +154,9 @@ internal sealed record VllmConstants
         }
 
         throw new LlmOpsException("EngineVersionNotSupported", ErrorKind.NotSupported,
-            $"vLLM {text} is older than the releases whose memory is known; the nearest is {releases[0].Name}.", text);
+            $"vLLM {text} is older than the releases whose memory is known; the nearest is {releases[0].Name}."
+            + (text.Trim() is "0.1" or "0.2" ? $" For {text.Trim()}0 write '{text.Trim()}0': in a list without quotes it is a number." : ""),
+            text);
     }
 
     private static Table Read()

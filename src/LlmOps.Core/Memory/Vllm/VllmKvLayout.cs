@@ -111,7 +111,16 @@ internal readonly record struct VllmKvLayout
     {
         if (!cache.HasLayerGroups)
         {
-            return Groups == 0 ? 0 : Math.Ceiling((double)length / BlockTokens);
+            // States are not in blocks, and count by what they take.
+            double states = 0;
+            bool grows = false;
+            foreach (KvLayerGroup group in stage.KvGroups)
+            {
+                grows |= group.GrowsWithTokens;
+                states += (double)group.LayerCount * group.StateBytesPerSequence / request.Parallelism.Tensor;
+            }
+
+            return (grows ? Math.Ceiling((double)length / BlockTokens) : 0) + (states / (PageBytes * Places));
         }
 
         double elementBytes = KvCacheMemory.ElementBytes(request);

@@ -34,7 +34,7 @@ internal readonly record struct VllmVersion(int Major, int Minor, int Patch) : I
 
             parts[count++] = int.Parse(text[..digits], System.Globalization.CultureInfo.InvariantCulture);
             text = text[digits..];
-            if (text.IsEmpty || text[0] != '.' || text.Length == 1 || !char.IsAsciiDigit(text[1]))
+            if (count == parts.Length || text.Length < 2 || text[0] != '.' || !char.IsAsciiDigit(text[1]))
             {
                 break;
             }
