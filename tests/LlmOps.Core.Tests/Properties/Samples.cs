@@ -128,6 +128,7 @@ internal static class Samples
         select request with
         {
             Engine = Engine.DeepSpeed,
+            EngineVersion = null,
             Quantization = Quantization.Parse(type),
             AttentionImplementation = attention,
             SequenceLength = Math.Min(request.SequenceLength, 32768),
