@@ -5,7 +5,10 @@ BeforeAll {
 Describe 'Get-LlmMemoryEstimate' {
     It 'counts weights and KV cache exactly' {
         $estimate = Get-LlmMemoryEstimate Llama-2-7B -BatchSize 8 -SequenceLength 2048
-        $estimate.Bytes.ModelWeights | Should -Be (2 * 6738415616)
+        # Beside two bytes a parameter, vLLM's table of 4096 rotary positions of 128 elements.
+        $estimate.Bytes.ModelWeights | Should -Be (2 * 6738415616 + 2 * 4096 * 128)
+        $plain = Get-LlmMemoryEstimate Llama-2-7B -Engine Transformers
+        $plain.Bytes.ModelWeights | Should -Be (2 * 6738415616)
         $estimate.KvCacheGiB | Should -Be 8
         $estimate.ModelName | Should -BeExactly 'Llama-2-7B'
         $estimate.Engine | Should -Be 'vLLM'

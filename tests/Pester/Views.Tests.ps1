@@ -188,7 +188,7 @@ Describe 'Views' {
 
     It 'wrap the formula of a term instead of cutting it' {
         $text = Get-Rendering $samples.MemoryTerm -Width 80
-        ($text -replace '\s+') | Should -BeLike '*vocabulary*'
+        ($text -replace '\s+') | Should -BeLike '*hiddenstates*'
         $text | Should -Not -Match '…'
     }
 

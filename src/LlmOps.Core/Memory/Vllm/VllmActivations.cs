@@ -60,9 +60,7 @@ internal readonly record struct VllmActivations
         double sampling = 0;
         if (stage.HasHead)
         {
-            double perLogit = constants.Sampler.LeanBytesPerLogit > 0 && constants.Sampler.LeanFamilies.Contains(model.Family)
-                ? constants.Sampler.LeanBytesPerLogit
-                : constants.Sampler.BytesPerLogit;
+            double perLogit = BytesPerLogit(request, constants);
             int multiprocessors = request.Gpu?.MultiprocessorCount ?? DefaultMultiprocessors;
             double vocabulary = model.VocabularySize;
             sampling = (sequences * vocabulary * (perLogit + (element < 4 ? element : 0)))
@@ -74,6 +72,12 @@ internal readonly record struct VllmActivations
 
         return new VllmActivations(sampling, layer, hold);
     }
+
+    /// <summary>Bytes of a logit's copies beside the model's own type.</summary>
+    public static double BytesPerLogit(in MemoryRequest request, VllmConstants constants) =>
+        constants.Sampler.LeanBytesPerLogit > 0 && constants.Sampler.LeanFamilies.Contains(request.Model.Family)
+            ? constants.Sampler.LeanBytesPerLogit
+            : constants.Sampler.BytesPerLogit;
 
     /// <summary>
     /// <c>max_num_batched_tokens</c> and <c>max_num_seqs</c>: as set, or the defaults of a server of that release on that GPU.

@@ -52,9 +52,11 @@ internal static class VllmTerms
     private static string ActivationFormula(in MemoryRequest request, in VllmActivations peak, VllmConstants constants)
     {
         (long tokens, long sequences) = VllmActivations.Limits(request, constants);
+        int element = MemoryEstimator.ComputeElementBytes(request);
+        double perLogit = VllmActivations.BytesPerLogit(request, constants) + (element < 4 ? element : 0);
         string what = peak.Layer > peak.Sampling
             ? Invariant($"a layer over {tokens} batched tokens: MLP results and copies of hidden states")
-            : Invariant($"sampling {sequences} sequences: copies of their logits ({constants.Sampler.BytesPerLogit} B each beside their own type) and hidden states of {tokens} batched tokens");
+            : Invariant($"sampling: {sequences} sequences x vocabulary {request.Model.VocabularySize} x {perLogit} B of logits and their copies, and hidden states of {tokens} batched tokens");
         return what + (request.Model.ExpertCount > 0 ? ", the experts' workspace" : "") + (peak.Hold > 0 ? ", images" : "");
     }
 
