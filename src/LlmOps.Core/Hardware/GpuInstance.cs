@@ -34,13 +34,27 @@ public sealed class GpuInstance
 
     public double? ReservedUsdPerHour { get; init; }
 
-    /// <summary>The day for which the price was published; null where the source is not dated.</summary>
+    /// <summary>The day for which the price on demand was published; null where the source is not dated.</summary>
     public DateOnly? PriceDate { get; init; }
 
-    /// <summary>Where the price was published.</summary>
+    /// <summary>Days since <see cref="PriceDate"/>, now.</summary>
+    public int? PriceAgeDays => PriceAge.Days(PriceDate);
+
+    /// <summary>Where the price on demand was published.</summary>
     public required string PriceSource { get; init; }
 
+    /// <summary>The day of the spot price; null where there is none, or its source is not dated.</summary>
+    public DateOnly? SpotPriceDate { get; init; }
+
+    /// <summary>Where the spot price was published; null where there is none.</summary>
+    public string? SpotPriceSource { get; init; }
+
     public double UsdPerGpuHour => UsdPerHour / GpuCount;
+
+    /// <summary>The day of the reserved price, which comes with the catalogue and is not updated.</summary>
+    internal DateOnly? ReservedPriceDate { get; init; }
+
+    internal string? ReservedPriceSource { get; init; }
 
     /// <summary>The price of that kind for an hour of the whole machine; null where none is known.</summary>
     public double? Price(PriceType type) => type switch
@@ -48,6 +62,61 @@ public sealed class GpuInstance
         PriceType.Spot => SpotUsdPerHour,
         PriceType.Reserved => ReservedUsdPerHour,
         _ => UsdPerHour,
+    };
+
+    /// <summary>The day of that price; null where its source is not dated.</summary>
+    public DateOnly? DateOf(PriceType type) => type switch
+    {
+        PriceType.Spot => SpotPriceDate,
+        PriceType.Reserved => ReservedPriceDate,
+        _ => PriceDate,
+    };
+
+    /// <summary>Where that price was published; where there is none, of that on demand.</summary>
+    public string SourceOf(PriceType type) => type switch
+    {
+        PriceType.Spot => SpotPriceSource ?? PriceSource,
+        PriceType.Reserved => ReservedPriceSource ?? PriceSource,
+        _ => PriceSource,
+    };
+
+    /// <summary>The same machine at other prices; null leaves the price as it is.</summary>
+    internal GpuInstance At(InstancePrice? onDemand, InstancePrice? spot) => new()
+    {
+        Provider = Provider,
+        Name = Name,
+        Region = Region,
+        Gpu = Gpu,
+        GpuCount = GpuCount,
+        VcpuCount = VcpuCount,
+        MemoryGiB = MemoryGiB,
+        UsdPerHour = onDemand?.UsdPerHour ?? UsdPerHour,
+        PriceDate = onDemand?.Date ?? PriceDate,
+        PriceSource = onDemand?.Source ?? PriceSource,
+        SpotUsdPerHour = spot?.UsdPerHour ?? SpotUsdPerHour,
+        SpotPriceDate = spot?.Date ?? SpotPriceDate,
+        SpotPriceSource = spot?.Source ?? SpotPriceSource,
+        ReservedUsdPerHour = ReservedUsdPerHour,
+        ReservedPriceDate = ReservedPriceDate,
+        ReservedPriceSource = ReservedPriceSource,
+    };
+
+    /// <summary>The same machine in a region that the catalogue has no price for.</summary>
+    internal GpuInstance In(InstancePrice onDemand, InstancePrice? spot) => new()
+    {
+        Provider = Provider,
+        Name = Name,
+        Region = onDemand.Region,
+        Gpu = Gpu,
+        GpuCount = GpuCount,
+        VcpuCount = VcpuCount,
+        MemoryGiB = MemoryGiB,
+        UsdPerHour = onDemand.UsdPerHour,
+        PriceDate = onDemand.Date,
+        PriceSource = onDemand.Source,
+        SpotUsdPerHour = spot?.UsdPerHour,
+        SpotPriceDate = spot?.Date,
+        SpotPriceSource = spot?.Source,
     };
 
     public override string ToString() => $"{Provider} {Name} ({Region})";

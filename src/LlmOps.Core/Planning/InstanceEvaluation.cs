@@ -1,3 +1,5 @@
+using LlmOps.Core.Hardware;
+
 namespace LlmOps.Core.Planning;
 
 /// <summary>One instance, evaluated for a job.</summary>
@@ -76,6 +78,9 @@ public sealed class InstanceEvaluation
 
     /// <summary>The day of the price; null where its source is not dated.</summary>
     public DateOnly? PriceDate { get; init; }
+
+    /// <summary>Days since <see cref="PriceDate"/>, now.</summary>
+    public int? PriceAgeDays => PriceAge.Days(PriceDate);
 
     public required string PriceSource { get; init; }
 

@@ -124,8 +124,8 @@ public static class InstanceOptimizer
             TokensCounted = model.CountsInputTokens ? "InputAndOutput" : "Output",
             OutputTokensPerSecond = feasible ? w.OutputTokens / best.TotalSeconds : 0,
             UsdPerHour = price ?? instance.UsdPerHour,
-            PriceDate = instance.PriceDate,
-            PriceSource = instance.PriceSource,
+            PriceDate = price is null ? instance.PriceDate : instance.DateOf(request.PriceType),
+            PriceSource = price is null ? instance.PriceSource : instance.SourceOf(request.PriceType),
             CostEfficiency = feasible ? CostEfficiency(model, countedTokens, effectiveTps, price!.Value) : 0,
             UsdPerMillionTokens = feasible
                 ? price!.Value / (tps * Units.SecondsPerHour) * Units.TokensPerMillion
