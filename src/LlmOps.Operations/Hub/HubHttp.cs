@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
 using LlmOps.Core;
+using LlmOps.Operations.Http;
 
 namespace LlmOps.Operations.Hub;
 

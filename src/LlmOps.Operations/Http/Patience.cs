@@ -1,4 +1,4 @@
-namespace LlmOps.Operations.Hub;
+namespace LlmOps.Operations.Http;
 
 /// <summary>Cancels when nothing worth the name arrives for a while, or when the caller gives up.</summary>
 internal sealed class Patience : IDisposable

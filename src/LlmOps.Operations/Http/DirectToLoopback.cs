@@ -1,6 +1,6 @@
 using System.Net;
 
-namespace LlmOps.Operations.Hub;
+namespace LlmOps.Operations.Http;
 
 /// <summary>A proxy for all hosts but this one, where no proxy could reach what listens here.</summary>
 internal sealed class DirectToLoopback(IWebProxy inner) : IWebProxy
