@@ -22,6 +22,7 @@
         'Import-LlmServerLog'
         'Measure-KvCache'
         'New-MemoryEstimationParameter'
+        'Update-GpuInstancePrice'
     )
     FunctionsToExport    = @()
     AliasesToExport      = @()

@@ -115,6 +115,7 @@ internal static class LlmOpsCommand
             ModelsCommand.Create(terminal),
             InstancesCommand.Create(terminal),
             GpusCommand.Create(terminal),
+            PricesCommand.Create(terminal),
         };
     }
 

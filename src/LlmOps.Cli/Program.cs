@@ -31,6 +31,7 @@ internal static class Program
                 && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"))
                 && Environment.GetEnvironmentVariable("TERM") != "dumb",
             Culture = CultureInfo.CurrentCulture,
+            UsesPricesOfUser = true,
             Cancellation = stop.Token,
         });
     }

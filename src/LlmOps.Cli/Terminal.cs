@@ -20,5 +20,8 @@ internal sealed class Terminal
 
     public TimeProvider Clock { get; init; } = TimeProvider.System;
 
+    /// <summary>Whether the user's own prices count; not in a test, whose results must not depend on them.</summary>
+    public bool UsesPricesOfUser { get; init; }
+
     public CancellationToken Cancellation { get; init; }
 }

@@ -43,6 +43,7 @@ internal static class InstancesCommand
         command.SetAction(parse => LlmOpsCommand.Guarded(terminal, diagnostics =>
         {
             OutputFormat format = parse.Format(output);
+            PricesCommand.LoadUserPrices(terminal, diagnostics);
             double limit = parse.Number(most, "MaxUsdPerHour") is { } usd
                 ? Guard.InRange(usd, 0, HighestPrice, "MaxUsdPerHour")
                 : HighestPrice;
@@ -54,8 +55,13 @@ internal static class InstancesCommand
                 found = InstanceCatalog.CheapestRegions(found);
             }
 
-            found = found.OrderBy(i => i.UsdPerHour).ThenBy(i => i.Name, StringComparer.Ordinal);
-            return CatalogSearch.Show(terminal, diagnostics, found, format, s_columns, "no instance matches");
+            List<GpuInstance> shown = [.. found.OrderBy(i => i.UsdPerHour).ThenBy(i => i.Name, StringComparer.Ordinal)];
+            if (new StalePriceNotice(terminal.Clock).About(shown.Select(i => (i.Provider, i.PriceDate, i.PriceSource))) is { } stale)
+            {
+                diagnostics.Warning(stale);
+            }
+
+            return CatalogSearch.Show(terminal, diagnostics, shown, format, s_columns, "no instance matches");
         }));
         return command;
     }

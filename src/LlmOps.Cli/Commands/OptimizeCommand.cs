@@ -29,6 +29,7 @@ internal static class OptimizeCommand
         {
             OutputFormat format = parse.Format(arguments.Output);
             int top = arguments.ReadTop(parse);
+            PricesCommand.LoadUserPrices(terminal, diagnostics);
             OptimizationRequest request = arguments.ReadRequest(parse);
             IReadOnlyList<GpuInstance> instances = arguments.ReadInstances(parse, request, diagnostics);
             IReadOnlyList<InstanceEvaluation> all = InstanceOptimizer.Evaluate(request, instances, terminal.Cancellation);
@@ -39,6 +40,12 @@ internal static class OptimizeCommand
             if (all.Count == 0 && diagnostics.HasErrors)
             {
                 return ExitCode.BadInput;
+            }
+
+            if (new StalePriceNotice(terminal.Clock).About(shown.Where(e => e.Provider != InstanceOptimizer.PublishedProvider)
+                .Select(e => (e.Provider ?? "", e.PriceDate, e.PriceSource))) is { } stale)
+            {
+                diagnostics.Warning(stale);
             }
 
             if (format == OutputFormat.Table)

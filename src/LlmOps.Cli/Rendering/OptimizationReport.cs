@@ -1,8 +1,8 @@
 using System.Globalization;
 using LlmOps.Core;
+using LlmOps.Core.Hardware;
 using LlmOps.Core.Memory;
 using LlmOps.Core.Performance;
-using LlmOps.Core.Hardware;
 using LlmOps.Core.Planning;
 
 namespace LlmOps.Cli.Rendering;
@@ -10,9 +10,6 @@ namespace LlmOps.Cli.Rendering;
 /// <summary>The result of an optimization to read: the job, the best instance, how long it takes there, and the ranking.</summary>
 internal static class OptimizationReport
 {
-    /// <summary>Cloud prices change a few times a year.</summary>
-    private const int StaleDays = 90;
-
     private static readonly Column<InstanceEvaluation>[] s_ranking =
     [
         Column.Whole<InstanceEvaluation>("#", e => e.Rank),
@@ -181,9 +178,8 @@ internal static class OptimizationReport
         }
 
         string day = date.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
-        int age = DateOnly.FromDateTime(terminal.Clock.GetUtcNow().UtcDateTime).DayNumber - date.DayNumber;
-        return age > StaleDays
-            ? string.Create(CultureInfo.InvariantCulture, $"{day} ({age} days old; check the price before you decide)")
+        return PriceAge.IsStale(date, terminal.Clock)
+            ? string.Create(CultureInfo.InvariantCulture, $"{day} ({PriceAge.Days(date, terminal.Clock)} days old; check the price before you decide)")
             : day;
     }
 

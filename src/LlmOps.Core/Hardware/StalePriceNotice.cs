@@ -6,9 +6,14 @@ namespace LlmOps.Core.Hardware;
 /// Says of old and of undated prices that they are, once for each provider and date, or source where there is no date: a
 /// warning that comes with every command is soon read by nobody. One of these lives as long as a user's session.
 /// </summary>
-public sealed class StalePriceNotice(TimeProvider? clock = null)
+public sealed class StalePriceNotice(TimeProvider? clock)
 {
     private readonly HashSet<(string Provider, DateOnly? Date, string Source)> _said = [];
+
+    public StalePriceNotice()
+        : this(null)
+    {
+    }
 
     /// <summary>What to warn of, for the prices that a result uses.</summary>
     /// <returns>Null where all are recent, or were spoken of before.</returns>
@@ -47,6 +52,6 @@ public sealed class StalePriceNotice(TimeProvider? clock = null)
         return parts.Length == 0
             ? null
             : $"Some prices may have changed; {string.Join("; ", parts)}. Check them before you decide, or read current ones with "
-                + "Update-GpuInstancePrice or 'llmops prices update'. This is said once.";
+                + "Update-GpuInstancePrice or 'llmops prices update'.";
     }
 }

@@ -6,6 +6,9 @@ namespace LlmOps.Core.Planning;
 /// <summary>Ranks instances for a job by cost efficiency.</summary>
 public static class InstanceOptimizer
 {
+    /// <summary>The provider of <see cref="PublishedInstances"/>.</summary>
+    public const string PublishedProvider = "InferSave";
+
     private const string PublishedSource =
         "InferSave, \"Cost-Effective LLM Inference in Cloud Environments with KV Cache Offloading\", 2025";
 
@@ -69,7 +72,7 @@ public static class InstanceOptimizer
     [
         .. InferSaveModel.Configurations.Select(configuration => new GpuInstance
         {
-            Provider = "InferSave",
+            Provider = PublishedProvider,
             Name = configuration.Gpu,
             Region = "published",
             Gpu = GpuCatalog.Get(configuration.Gpu),

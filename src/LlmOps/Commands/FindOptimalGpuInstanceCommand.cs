@@ -17,9 +17,6 @@ namespace LlmOps.Commands;
 [OutputType(typeof(InstanceEvaluation))]
 public sealed class FindOptimalGpuInstanceCommand : LlmOpsCmdlet
 {
-    /// <summary>Prices change a few times a year; older ones are worth a second look.</summary>
-    private const int StaleAfterDays = 180;
-
     private const long DefaultBatchSize = 1;
     private const long DefaultInputLength = 512;
     private const long DefaultOutputLength = 256;
@@ -29,7 +26,6 @@ public sealed class FindOptimalGpuInstanceCommand : LlmOpsCmdlet
     private InstanceFilter? _filter;
     private IReadOnlyList<GpuInstance>? _named;
     private bool _nothingToRank;
-    private bool _warnedOfPrices;
 
     public FindOptimalGpuInstanceCommand()
     {
@@ -133,6 +129,7 @@ public sealed class FindOptimalGpuInstanceCommand : LlmOpsCmdlet
 
     protected override void BeginProcessing()
     {
+        LoadPrices();
         if (!Try(ReadConditions))
         {
             _nothingToRank = true;
@@ -199,13 +196,14 @@ public sealed class FindOptimalGpuInstanceCommand : LlmOpsCmdlet
             WriteWarning(NothingFound(request, evaluations));
         }
 
-        foreach (InstanceEvaluation evaluation in evaluations)
+        List<InstanceEvaluation> shown = [.. evaluations.Where(e => e.Rank is not null || IncludeRejected)];
+
+        // The prices that InferSave published belong to its experiment.
+        WarnOfStalePrices(shown.Where(e => e.Provider != InstanceOptimizer.PublishedProvider)
+            .Select(e => (e.Provider ?? "", e.PriceDate, e.PriceSource)));
+        foreach (InstanceEvaluation evaluation in shown)
         {
-            if (evaluation.Rank is not null || IncludeRejected)
-            {
-                WarnOfStalePrice(evaluation);
-                WriteObject(evaluation);
-            }
+            WriteObject(evaluation);
         }
     }
 
@@ -220,23 +218,6 @@ public sealed class FindOptimalGpuInstanceCommand : LlmOpsCmdlet
             : $"the fastest is {fastest.Instance} at {fastest.TokensPerSecond.ToString("N2", CultureInfo.CurrentCulture)} tokens/s";
         return $"Of {evaluations.Count} instances none is good enough for {job}: {closest}. "
             + "-IncludeRejected shows each with the reason.";
-    }
-
-    private void WarnOfStalePrice(InstanceEvaluation evaluation)
-    {
-        if (_warnedOfPrices || evaluation.PerformanceModel == nameof(PerformanceModelName.InferSave))
-        {
-            return;
-        }
-
-        int? age = evaluation.PriceDate is { } date ? DateOnly.FromDateTime(DateTime.UtcNow).DayNumber - date.DayNumber : null;
-        if (age is null or > StaleAfterDays)
-        {
-            _warnedOfPrices = true;
-            WriteWarning(age is null
-                ? "Some prices come from a source without dates (PriceDate is empty); check them before you decide."
-                : $"Some prices are {age} days old (see PriceDate); check them before you decide.");
-        }
     }
 
     /// <summary>The user's own calibration, where one is given.</summary>

@@ -35,8 +35,17 @@ public sealed class GetGpuInstanceCommand : LlmOpsCmdlet
     [Converted(typeof(double?), IsSingle = true)]
     public double? MaxUsdPerHour { get; set; }
 
-    protected override void BeginProcessing() => Try(() => _filter = new InstanceFilter(
-        Provider, Region, Gpu is null ? null : ResolveEach(Gpu, gpu => gpu.Resolve()), MaxUsdPerHour));
+    [Parameter]
+    public SwitchParameter Spot { get; set; }
+
+    private PriceType PriceType => Spot ? PriceType.Spot : PriceType.OnDemand;
+
+    protected override void BeginProcessing()
+    {
+        LoadPrices();
+        Try(() => _filter = new InstanceFilter(
+            Provider, Region, Gpu is null ? null : ResolveEach(Gpu, gpu => gpu.Resolve()), MaxUsdPerHour, PriceType));
+    }
 
     protected override void ProcessRecord()
     {
@@ -46,8 +55,19 @@ public sealed class GetGpuInstanceCommand : LlmOpsCmdlet
         }
 
         WriteMatches(Name,
-            InstanceCatalog.All.Where(filter.Accepts),
-            pattern => InstanceCatalog.Find(pattern).Where(filter.Accepts),
-            name => InstanceCatalog.Get(name).Where(filter.Accepts));
+            Accepted(InstanceCatalog.All, filter),
+            pattern => Accepted(InstanceCatalog.Find(pattern), filter),
+            name => Accepted(InstanceCatalog.Get(name), filter));
+    }
+
+    /// <summary>Nothing is looked at, nor warned of, until it is enumerated.</summary>
+    private IEnumerable<GpuInstance> Accepted(IEnumerable<GpuInstance> instances, InstanceFilter filter)
+    {
+        List<GpuInstance> accepted = [.. instances.Where(i => filter.Accepts(i) && i.Price(PriceType) is not null)];
+        WarnOfStalePrices(accepted.Select(i => (i.Provider, i.DateOf(PriceType), i.SourceOf(PriceType))));
+        foreach (GpuInstance instance in accepted)
+        {
+            yield return instance;
+        }
     }
 }

@@ -1,18 +1,28 @@
 using System.Collections.ObjectModel;
 using System.Management.Automation;
+using System.Management.Automation.Runspaces;
+using System.Runtime.CompilerServices;
 using LlmOps.Core;
+using LlmOps.Core.Hardware;
 using LlmOps.Core.Models;
 using LlmOps.Errors;
+using LlmOps.Operations.Prices;
 
 namespace LlmOps.Commands;
 
 /// <summary>What all cmdlets share: the core's errors become non-terminating ones, and Ctrl+C a cancellation.</summary>
 public abstract class LlmOpsCmdlet : PSCmdlet, IDisposable
 {
+    /// <summary>What each session was told; it goes with the session.</summary>
+    private static readonly ConditionalWeakTable<Runspace, StalePriceNotice> s_notices = [];
+
     private readonly CancellationTokenSource _stop = new();
 
     /// <summary>Set when the user stops the pipeline.</summary>
     protected CancellationToken StopToken => _stop.Token;
+
+    /// <summary>The error id of a path that leads nowhere.</summary>
+    protected virtual string PathNotFoundId => "ModelFileNotFound";
 
     protected override void StopProcessing() => _stop.Cancel();
 
@@ -56,8 +66,18 @@ public abstract class LlmOpsCmdlet : PSCmdlet, IDisposable
     protected IReadOnlyList<LlmModel> ResolveModels(IEnumerable<ModelReference>? models) =>
         ResolveEach(models, model => model.Resolve(ResolveLiteralPath));
 
-    /// <summary>The id of the error that a path leads nowhere.</summary>
-    protected virtual string PathNotFoundId => "ModelFileNotFound";
+    /// <summary>Has the catalogue use the user's own prices; that they are damaged is a warning.</summary>
+    protected void LoadPrices() => UserPrices.Load(WriteWarning);
+
+    /// <summary>Says that prices are old or undated, once a session for each provider and date.</summary>
+    protected void WarnOfStalePrices(IEnumerable<(string Provider, DateOnly? Date, string Source)> prices)
+    {
+        StalePriceNotice notice = Runspace.DefaultRunspace is { } session ? s_notices.GetOrCreateValue(session) : new();
+        if (notice.About(prices) is { } warning)
+        {
+            WriteWarning(warning);
+        }
+    }
 
     /// <summary>The files that a PowerShell path with wildcards matches.</summary>
     protected IReadOnlyList<string> ResolvePath(string path)

@@ -6,6 +6,7 @@ using LlmOps.Core.Hardware;
 using LlmOps.Core.Memory;
 using LlmOps.Core.Models;
 using LlmOps.Core.Precision;
+using LlmOps.Operations.Prices;
 
 namespace LlmOps.Completion;
 
@@ -105,9 +106,13 @@ public sealed class ProviderCompleter : CatalogCompleter
 
 public sealed class RegionCompleter : CatalogCompleter
 {
-    protected override IEnumerable<(string Name, string Tip)> Candidates(string typed) =>
-        InstanceCatalog.All.GroupBy(i => i.Region, StringComparer.OrdinalIgnoreCase).Select(
+    protected override IEnumerable<(string Name, string Tip)> Candidates(string typed)
+    {
+        // The user's own prices may be of other regions.
+        UserPrices.Load(warn: null);
+        return InstanceCatalog.All.GroupBy(i => i.Region, StringComparer.OrdinalIgnoreCase).Select(
             region => (region.Key, string.Join(", ", region.Select(i => i.Provider).Distinct())));
+    }
 }
 
 public sealed class PrecisionBytesCompleter : CatalogCompleter
