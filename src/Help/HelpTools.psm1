@@ -44,13 +44,16 @@ function Get-ReadmeExample {
 }
 
 # Runs an example in a folder of its own, and gives what it shows: with the invariant culture and without colours, in 76
-# columns unless told otherwise, which Get-Help indents to 80. Errors end it.
+# columns unless told otherwise, which Get-Help indents to 80. Errors end it. Prices of the user do not count, nor are they
+# touched.
 function Invoke-HelpExample {
     param([Parameter(Mandatory)] [string] $Code, [Parameter(Mandatory)] [string] $Folder, [int] $Width = 76)
     $culture = [cultureinfo]::CurrentCulture
     $rendering = $PSStyle.OutputRendering
+    $data = $env:LLMOPS_DATA
     Push-Location (New-Item -ItemType Directory -Force $Folder)
     try {
+        $env:LLMOPS_DATA = Join-Path $Folder "data-$([guid]::NewGuid().ToString('N'))"
         [cultureinfo]::CurrentCulture = [cultureinfo]::InvariantCulture
         $PSStyle.OutputRendering = 'PlainText'
         $preferences = '$ErrorActionPreference = "Stop"; $WarningPreference = "SilentlyContinue"; '
@@ -61,6 +64,7 @@ function Invoke-HelpExample {
     finally {
         [cultureinfo]::CurrentCulture = $culture
         $PSStyle.OutputRendering = $rendering
+        $env:LLMOPS_DATA = $data
         Pop-Location
     }
 }

@@ -5,6 +5,24 @@ BeforeAll {
         New-ServerLog -Model /models/a-name-that-is-longer-than-its-column-Instruct -Version 0.20.2rc1.dev249 -Tokens 13427495 -Length 1048576
         New-ServerLog -Model Qwen/Qwen3-8B -Worker '') | Import-LlmServerLog
 
+    # Prices read from a file, of the longest names, cheap and dear ones.
+    function Get-PriceChange {
+        $kept = $env:LLMOPS_DATA
+        $env:LLMOPS_DATA = Join-Path (Get-PSDrive TestDrive).Root view-data
+        try {
+            $file = Join-Path (Get-PSDrive TestDrive).Root vms.csv
+            Set-Content $file @(
+                'InstanceType,Price,SpotPrice,Region'
+                'Standard_NC4as_T4_v3,0.55,0.0601,eastus'
+                'Standard_NC4as_T4_v3,0.6,0.07,southcentralus'
+                'Standard_ND96amsr_A100_v4,32.77,3.6047,eastus'
+                'Standard_ND96amsr_A100_v4,123.4,,westeurope'
+                'Standard_ND96isr_H100_v5,12345.6,,eastus')
+            Update-GpuInstancePrice Azure -LiteralPath $file -Date 2026-11-01 -WarningAction SilentlyContinue
+        }
+        finally { $env:LLMOPS_DATA = $kept }
+    }
+
     # One sample of each type, with the longest names that the catalogues have.
     $samples = @{
         LlmModel                  = Get-LlmModel Llama-2-7B, Mixtral-8x7B, Qwen3-235B-A22B-Instruct-2507, DeepSeek-V3, OPT-125M
@@ -12,6 +30,7 @@ BeforeAll {
         GpuSpec                   = Get-Gpu T4, A100-PCIe-80GB, H100-80GB, RTX-PRO-6000-Server, B300, MI300X
         DenseThroughput           = (Get-Gpu H100-80GB).DenseTflops
         GpuInstance               = Get-GpuInstance g5.xlarge, g7e.48xlarge, p6-b300.48xlarge, Standard_NC24ads_A100_v4, Standard_ND96amsr_A100_v4, a2-ultragpu-8g, n1-highmem-16+2xP100 -Region us-east-1, us-west-2, eastus, us-east5
+        GpuInstancePriceChange    = Get-PriceChange
         MemoryEstimate            = Get-LlmMemoryEstimate Llama-2-7B, Mixtral-8x7B -Quantization FP16, Q4_K_M -Gpu T4, RTX-PRO-6000-Server -BatchSize 64 -SequenceLength 4096
         MemoryTerm                = (Get-LlmMemoryEstimate Llama-2-7B -Gpu A100-PCIe-80GB).Terms
         MemoryBreakdown           = (Get-LlmMemoryEstimate Llama-2-7B).Bytes
@@ -49,6 +68,7 @@ Describe 'Views' {
     It 'exist as table and list for what <Cmdlet> writes' -ForEach @(
         @{ Cmdlet = 'Get-LlmModel' }, @{ Cmdlet = 'Get-Gpu' }, @{ Cmdlet = 'Get-GpuInstance' }, @{ Cmdlet = 'Get-LlmMemoryEstimate' }
         @{ Cmdlet = 'New-MemoryEstimationParameter' }, @{ Cmdlet = 'Import-LlmServerLog' }, @{ Cmdlet = 'Measure-KvCache' }, @{ Cmdlet = 'Find-OptimalGpuInstance' }
+        @{ Cmdlet = 'Update-GpuInstancePrice' }
     ) {
         foreach ($type in Get-PromisedType $Cmdlet) {
             $kinds = (Get-FormatData -TypeName $type).FormatViewDefinition.Control | ForEach-Object { $_.GetType().Name }
@@ -72,7 +92,7 @@ Describe 'Views' {
     }
 
     It 'show <Type> as a <Kind> in <Width> columns' -ForEach @(
-        foreach ($type in 'LlmModel', 'GpuSpec', 'GpuInstance', 'MemoryEstimate', 'MemoryTerm', 'MemoryEstimationParameter', 'KvCacheMeasurement', 'ServerLogMeasurement', 'ServerLogRank', 'InstanceEvaluation') {
+        foreach ($type in 'LlmModel', 'GpuSpec', 'GpuInstance', 'GpuInstancePriceChange', 'MemoryEstimate', 'MemoryTerm', 'MemoryEstimationParameter', 'KvCacheMeasurement', 'ServerLogMeasurement', 'ServerLogRank', 'InstanceEvaluation') {
             foreach ($width in 80, 120) {
                 @{ Type = $type; Kind = 'table'; Width = $width }
                 @{ Type = $type; Kind = 'list'; Width = $width }
@@ -92,7 +112,7 @@ Describe 'Views' {
     It 'have one line for each row of <Type> in <Width> columns' -ForEach @(
         # 79 is what a console of 80 columns on Windows leaves for output.
         foreach ($width in 79, 80, 100, 120) {
-            foreach ($type in 'LlmModel', 'GpuSpec', 'GpuInstance', 'MemoryEstimate', 'MemoryEstimationParameter', 'KvCacheMeasurement', 'ServerLogMeasurement', 'ServerLogRank', 'InstanceEvaluation') {
+            foreach ($type in 'LlmModel', 'GpuSpec', 'GpuInstance', 'GpuInstancePriceChange', 'MemoryEstimate', 'MemoryEstimationParameter', 'KvCacheMeasurement', 'ServerLogMeasurement', 'ServerLogRank', 'InstanceEvaluation') {
                 @{ Type = $type; Width = $width }
             }
         }
@@ -110,6 +130,7 @@ Describe 'Views' {
     It 'have at least <Least> columns of <Type> in 79 columns: <First> to <Last>' -ForEach @(
         @{ Type = 'LlmModel'; Least = 6; First = 'Name'; Last = 'KV B/tok' }
         @{ Type = 'GpuSpec'; Least = 7; First = 'Name'; Last = 'Link' }
+        @{ Type = 'GpuInstancePriceChange'; Least = 7; First = 'Provider'; Last = '%' }
         @{ Type = 'GpuInstance'; Least = 5; First = 'Provider'; Last = 'USD/h' }
         @{ Type = 'MemoryEstimate'; Least = 8; First = 'Quant'; Last = 'Fits' }
         @{ Type = 'MemoryTerm'; Least = 6; First = 'Name'; Last = 'Formula' }
@@ -125,7 +146,7 @@ Describe 'Views' {
     }
 
     It 'align numbers of <Type> right' -ForEach @(
-        @{ Type = 'LlmModel' }, @{ Type = 'GpuSpec' }, @{ Type = 'GpuInstance' }, @{ Type = 'MemoryEstimate' }, @{ Type = 'MemoryTerm' }
+        @{ Type = 'LlmModel' }, @{ Type = 'GpuSpec' }, @{ Type = 'GpuInstance' }, @{ Type = 'GpuInstancePriceChange' }, @{ Type = 'MemoryEstimate' }, @{ Type = 'MemoryTerm' }
         @{ Type = 'MemoryEstimationParameter' }, @{ Type = 'KvCacheMeasurement' }, @{ Type = 'ServerLogMeasurement' }, @{ Type = 'ServerLogRank' }, @{ Type = 'InstanceEvaluation' }
     ) {
         $sample = @($samples[$Type])[0]
@@ -147,6 +168,7 @@ Describe 'Views' {
         @{ Type = 'LlmModel'; Labels = 'Params B', 'Active B', 'KV B/tok' }
         @{ Type = 'GpuSpec'; Labels = 'Memory GiB', 'Memory GB/s', 'FP16 TFLOPS', 'FP8 TFLOPS', 'Link GB/s' }
         @{ Type = 'GpuInstance'; Labels = 'USD/h', 'Spot USD/h' }
+        @{ Type = 'GpuInstancePriceChange'; Labels = 'Old  USD/h', 'New  USD/h', '%' }
         @{ Type = 'MemoryEstimate'; Labels = 'Weights GiB', 'KV cache GiB', 'Total GiB' }
         @{ Type = 'MemoryTerm'; Labels = 'GiB', 'Low GiB', 'High GiB' }
         @{ Type = 'KvCacheMeasurement'; Labels = 'Total GiB', 'Pool GiB' }
@@ -194,7 +216,7 @@ Describe 'Views' {
 
     It 'have no snapshot that nothing compares with' {
         $expected = @(
-            foreach ($type in 'LlmModel', 'GpuSpec', 'GpuInstance', 'MemoryEstimate', 'MemoryTerm', 'MemoryEstimationParameter', 'KvCacheMeasurement', 'ServerLogMeasurement', 'ServerLogRank', 'InstanceEvaluation') {
+            foreach ($type in 'LlmModel', 'GpuSpec', 'GpuInstance', 'GpuInstancePriceChange', 'MemoryEstimate', 'MemoryTerm', 'MemoryEstimationParameter', 'KvCacheMeasurement', 'ServerLogMeasurement', 'ServerLogRank', 'InstanceEvaluation') {
                 foreach ($width in 80, 120) { "$type.table.$width.snap"; "$type.list.$width.snap" }
             }
             foreach ($type in 'ParameterBreakdown', 'DenseThroughput', 'MemoryBreakdown') { "$type.list.80.snap"; "$type.list.120.snap" }

@@ -3,6 +3,9 @@
 $script:ModuleManifest = [IO.Path]::GetFullPath("$PSScriptRoot/../../LlmOps.psd1")
 Import-Module $script:ModuleManifest -ErrorAction Stop
 
+# An empty folder: prices that a user has do not count here, nor are they touched.
+$env:LLMOPS_DATA = Join-Path (Get-PSDrive TestDrive).Root 'llmops-data'
+
 # Runs a script block and keeps apart what it wrote: objects, errors, warnings, and the error that ended it.
 function Invoke-Recorded {
     param([Parameter(Mandatory, Position = 0)][scriptblock] $Script)
