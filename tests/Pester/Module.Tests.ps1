@@ -112,7 +112,7 @@ $invariant = [cultureinfo]::InvariantCulture
 (Get-LlmMemoryEstimate Mixtral-8x7B -Quantization int8 -Gpu h100_sxm).TotalGiB.ToString('R', $invariant)
 (Measure-KvCache 'GEMMA-3-27B' -SequenceLength 8192).TotalGiB.ToString('R', $invariant)
 (Find-OptimalGpuInstance OPT-2.7B -PerformanceModel inferSAVE -BatchSize 32 -InputLength 128 -OutputLength 512 -SafetyFactor 0.87)[0].TokensPerSecond.ToString('R', $invariant)
-(Get-GpuInstance G5.XLARGE -Region US-EAST-1).PriceDate.ToString('o', $invariant)
+(Get-GpuInstance G5.XLARGE -Region US-EAST-1 -WarningAction Ignore).PriceDate.ToString('o', $invariant)
 (Get-Gpu mi300x).Name
 "$(Get-LlmMemoryEstimate Llama-2-7B)"
 "$(Measure-KvCache Llama-2-7B -BatchSize 3)"

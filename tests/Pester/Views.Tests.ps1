@@ -17,8 +17,8 @@ BeforeAll {
                 'Standard_NC4as_T4_v3,0.6,0.07,southcentralus'
                 'Standard_ND96amsr_A100_v4,32.77,3.6047,eastus'
                 'Standard_ND96amsr_A100_v4,123.4,,westeurope'
-                'Standard_ND96isr_H100_v5,12345.6,,eastus')
-            Update-GpuInstancePrice Azure -LiteralPath $file -Date 2026-11-01 -WarningAction SilentlyContinue
+                'Standard_ND96isr_H100_v5,1234.5,,eastus')
+            Update-GpuInstancePrice Azure -LiteralPath $file -Date 2026-02-01 -WarningAction SilentlyContinue
         }
         finally { $env:LLMOPS_DATA = $kept }
     }
