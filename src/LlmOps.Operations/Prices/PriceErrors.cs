@@ -26,7 +26,7 @@ public static class PriceErrors
     internal static LlmOpsException NoFeed(string provider) => new(
         FeedNotKnown, ErrorKind.NotSupported,
         $"No public price feed of {provider} is known; Azure has one. Prices of {provider} are read from a file in SkyPilot's "
-        + "catalogue format (-Path).", provider);
+        + "catalogue format (-Path, --file).", provider);
 
     internal static LlmOpsException InvalidEndpoint(string shown, string problem) => new(
         EndpointInvalid, ErrorKind.InvalidArgument,
