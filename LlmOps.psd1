@@ -14,6 +14,7 @@
     FormatsToProcess     = @('bin/LlmOps.Format.ps1xml')
 
     CmdletsToExport      = @(
+        'Compare-LlmMemoryEstimate'
         'Find-OptimalGpuInstance'
         'Get-Gpu'
         'Get-GpuInstance'
@@ -21,6 +22,7 @@
         'Get-LlmModel'
         'Import-LlmServerLog'
         'Measure-KvCache'
+        'New-LlmCalibration'
         'New-MemoryEstimationParameter'
         'Update-GpuInstancePrice'
     )

@@ -38,6 +38,8 @@ BeforeAll {
         KvCacheMeasurement        = Get-LlmModel Llama-2-7B, DeepSeek-V3 | Measure-KvCache -BatchSize 8, 1000 -SequenceLength 2048, 131072 -Gpu RTX-PRO-6000-Server, MI300X -WarningAction SilentlyContinue
         ServerLogMeasurement      = $starts
         ServerLogRank             = $starts[0].Ranks
+        TermComparison            = $starts[0], $starts[2] | Compare-LlmMemoryEstimate -Gpu RTX-PRO-6000-Server
+        MemoryCalibration         = $starts[0], $starts[2] | New-LlmCalibration h100-vllm-0.20.2 -Force
         InstanceEvaluation        = @(
             Find-OptimalGpuInstance Llama-2-7B -BatchSize 32 -Instance Standard_NC24ads_A100_v4, Standard_ND96amsr_A100_v4, g7e.48xlarge, g5.xlarge, a2-ultragpu-8g, n1-highmem-16+2xP100, n3-A100x1, g4dn.xlarge -Region us-east-1, eastus, us-east5, CANADA-1 -IncludeRejected -WarningAction SilentlyContinue
             Find-OptimalGpuInstance OPT-2.7B -PerformanceModel InferSave -BatchSize 32 -InputLength 128 -OutputLength 512 -SafetyFactor 0.87 -SloTokensPerSecond 100
@@ -68,7 +70,7 @@ Describe 'Views' {
     It 'exist as table and list for what <Cmdlet> writes' -ForEach @(
         @{ Cmdlet = 'Get-LlmModel' }, @{ Cmdlet = 'Get-Gpu' }, @{ Cmdlet = 'Get-GpuInstance' }, @{ Cmdlet = 'Get-LlmMemoryEstimate' }
         @{ Cmdlet = 'New-MemoryEstimationParameter' }, @{ Cmdlet = 'Import-LlmServerLog' }, @{ Cmdlet = 'Measure-KvCache' }, @{ Cmdlet = 'Find-OptimalGpuInstance' }
-        @{ Cmdlet = 'Update-GpuInstancePrice' }
+        @{ Cmdlet = 'Update-GpuInstancePrice' }, @{ Cmdlet = 'Compare-LlmMemoryEstimate' }, @{ Cmdlet = 'New-LlmCalibration' }
     ) {
         foreach ($type in Get-PromisedType $Cmdlet) {
             $kinds = (Get-FormatData -TypeName $type).FormatViewDefinition.Control | ForEach-Object { $_.GetType().Name }
@@ -92,7 +94,7 @@ Describe 'Views' {
     }
 
     It 'show <Type> as a <Kind> in <Width> columns' -ForEach @(
-        foreach ($type in 'LlmModel', 'GpuSpec', 'GpuInstance', 'GpuInstancePriceChange', 'MemoryEstimate', 'MemoryTerm', 'MemoryEstimationParameter', 'KvCacheMeasurement', 'ServerLogMeasurement', 'ServerLogRank', 'InstanceEvaluation') {
+        foreach ($type in 'LlmModel', 'GpuSpec', 'GpuInstance', 'GpuInstancePriceChange', 'MemoryEstimate', 'MemoryTerm', 'MemoryEstimationParameter', 'KvCacheMeasurement', 'ServerLogMeasurement', 'ServerLogRank', 'TermComparison', 'MemoryCalibration', 'InstanceEvaluation') {
             foreach ($width in 80, 120) {
                 @{ Type = $type; Kind = 'table'; Width = $width }
                 @{ Type = $type; Kind = 'list'; Width = $width }
@@ -112,7 +114,7 @@ Describe 'Views' {
     It 'have one line for each row of <Type> in <Width> columns' -ForEach @(
         # 79 is what a console of 80 columns on Windows leaves for output.
         foreach ($width in 79, 80, 100, 120) {
-            foreach ($type in 'LlmModel', 'GpuSpec', 'GpuInstance', 'GpuInstancePriceChange', 'MemoryEstimate', 'MemoryEstimationParameter', 'KvCacheMeasurement', 'ServerLogMeasurement', 'ServerLogRank', 'InstanceEvaluation') {
+            foreach ($type in 'LlmModel', 'GpuSpec', 'GpuInstance', 'GpuInstancePriceChange', 'MemoryEstimate', 'MemoryEstimationParameter', 'KvCacheMeasurement', 'ServerLogMeasurement', 'ServerLogRank', 'TermComparison', 'MemoryCalibration', 'InstanceEvaluation') {
                 @{ Type = $type; Width = $width }
             }
         }
@@ -216,7 +218,7 @@ Describe 'Views' {
 
     It 'have no snapshot that nothing compares with' {
         $expected = @(
-            foreach ($type in 'LlmModel', 'GpuSpec', 'GpuInstance', 'GpuInstancePriceChange', 'MemoryEstimate', 'MemoryTerm', 'MemoryEstimationParameter', 'KvCacheMeasurement', 'ServerLogMeasurement', 'ServerLogRank', 'InstanceEvaluation') {
+            foreach ($type in 'LlmModel', 'GpuSpec', 'GpuInstance', 'GpuInstancePriceChange', 'MemoryEstimate', 'MemoryTerm', 'MemoryEstimationParameter', 'KvCacheMeasurement', 'ServerLogMeasurement', 'ServerLogRank', 'TermComparison', 'MemoryCalibration', 'InstanceEvaluation') {
                 foreach ($width in 80, 120) { "$type.table.$width.snap"; "$type.list.$width.snap" }
             }
             foreach ($type in 'ParameterBreakdown', 'DenseThroughput', 'MemoryBreakdown') { "$type.list.80.snap"; "$type.list.120.snap" }

@@ -88,6 +88,13 @@ internal abstract class EngineMemory
 
     public abstract StageMemory Compute(in MemoryRequest request, PipelineStage stage);
 
+    /// <summary>The same, corrected by the request's calibration.</summary>
+    public StageMemory Allocate(in MemoryRequest request, PipelineStage stage)
+    {
+        StageMemory memory = Compute(request, stage);
+        return request.Calibration is { } calibration ? calibration.Apply(memory) : memory;
+    }
+
     /// <summary>Bytes that one sequence of that many tokens takes in the layers of a stage on one rank.</summary>
     public virtual double KvBytesPerSequence(PipelineStage stage, in MemoryRequest request, long tokens) =>
         KvCacheMemory.BytesPerSequence(stage, request, tokens);

@@ -196,7 +196,7 @@ public static class KvCacheCalculator
         KvRoom room = KvRoom.Unlimited;
         foreach (PipelineStage stage in request.Model.Stages(request.Parallelism.Pipeline))
         {
-            double free = Math.Max(0, engine.KvPool(single, engine.Compute(single, stage), device));
+            double free = Math.Max(0, engine.KvPool(single, engine.Allocate(single, stage), device));
             pool += request.Parallelism.Tensor * free;
             room = room.Least(engine.Room(single, stage, free, sequenceLength));
         }

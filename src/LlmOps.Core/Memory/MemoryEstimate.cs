@@ -56,6 +56,9 @@ public sealed class MemoryEstimate
     /// <summary>llama.cpp's setting; the others have none but <c>Auto</c>.</summary>
     public string FlashAttention => _request.FlashAttention.ToString();
 
+    /// <summary>The name of the calibration that corrected it; null without one.</summary>
+    public string? Calibration => _request.Calibration?.Name;
+
     public bool Training => _request.Training;
 
     /// <summary>Null for inference, as are the other settings of training.</summary>

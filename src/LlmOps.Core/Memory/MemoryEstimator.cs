@@ -47,7 +47,7 @@ public static class MemoryEstimator
 
     internal static MemoryBreakdown ComputeStage(in MemoryRequest request, PipelineStage stage)
     {
-        StageMemory memory = EngineMemory.Of(request.Engine).Compute(request, stage);
+        StageMemory memory = EngineMemory.Of(request.Engine).Allocate(request, stage);
         double sum = memory.Weights + memory.Activations + memory.Gradients + memory.OptimizerStates + memory.KvCache
             + memory.CudaGraphs + memory.Runtime;
         return new MemoryBreakdown

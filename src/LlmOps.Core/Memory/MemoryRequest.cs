@@ -1,3 +1,4 @@
+using LlmOps.Core.Calibration;
 using LlmOps.Core.Hardware;
 using LlmOps.Core.Models;
 using LlmOps.Core.Precision;
@@ -118,6 +119,9 @@ public readonly record struct MemoryRequest(LlmModel Model)
     /// <summary>Batch sizes that CUDA graphs are captured for; null stands for vLLM's own list, up to 512.</summary>
     public IReadOnlyList<int>? CudaGraphCaptureSizes { get; init; } = null;
 
+    /// <summary>Corrections fitted to measurements; null for none.</summary>
+    public MemoryCalibration? Calibration { get; init; } = null;
+
     public MemoryEstimationParameter Parameters { get; init; } = MemoryEstimationParameter.Default;
 
     /// <summary>The precision that is estimated.</summary>
@@ -183,6 +187,13 @@ public readonly record struct MemoryRequest(LlmModel Model)
 
         ValidateSettings(engine);
         ValidateTrainingSettings();
+        if (Calibration is { } calibration && calibration.Engine != Engine)
+        {
+            throw new LlmOpsException("CalibrationNotSupported", ErrorKind.NotSupported,
+                $"The calibration '{calibration.Name}' was fitted to {EnumNames.Of(calibration.Engine)}, not to {EnumNames.Of(Engine)}; "
+                + "leave it out, or estimate that engine.", calibration.Name);
+        }
+
         engine.Validate(this);
 
         if (CudaGraphCaptureSizes is { } sizes)

@@ -14,11 +14,16 @@ internal static class MemoryTerms
     public static IReadOnlyList<MemoryTerm> Explain(in MemoryRequest request, in MemoryBreakdown b, PipelineStage stage)
     {
         MemoryEstimationParameter p = request.Parameters;
+        IEnumerable<MemoryTerm> own = EngineMemory.Of(request.Engine).Explain(request, stage, b);
+        if (request.Calibration is { } calibration)
+        {
+            own = own.Select(calibration.Apply);
+        }
 
         // A list, because PowerShell cannot index into the type that a read-only collection expression makes.
         List<MemoryTerm> terms =
         [
-            .. EngineMemory.Of(request.Engine).Explain(request, stage, b),
+            .. own,
 
             // Both are allowances, not allocations: at best nothing of them is used.
             Term("FragmentationOverhead", b.FragmentationOverhead, 1, 0,

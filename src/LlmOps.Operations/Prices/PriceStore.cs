@@ -36,7 +36,7 @@ public sealed class PriceStore
 
     /// <summary>The store of this user; null where the user has no folder.</summary>
     public static PriceStore? OfUser(Func<string, string?>? environment = null) =>
-        UserFolder(environment ?? Environment.GetEnvironmentVariable) is { } folder ? new PriceStore(folder) : null;
+        UserData.Folder(environment) is { } folder ? new PriceStore(folder) : null;
 
     /// <summary>The same, for writing.</summary>
     /// <exception cref="LlmOpsException">The user has no folder.</exception>
@@ -234,24 +234,4 @@ public sealed class PriceStore
             return null;
         }
     }
-
-    private static string? UserFolder(Func<string, string?> environment)
-    {
-        if (NotBlank(environment("LLMOPS_DATA")) is { } given)
-        {
-            return Path.GetFullPath(given);
-        }
-
-        // Relative ones are void by the specification of these variables.
-        string? folder = OperatingSystem.IsWindows()
-            ? Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData)
-            : NotBlank(environment("XDG_DATA_HOME")) is { } data && Path.IsPathFullyQualified(data)
-                ? data
-                : Environment.GetFolderPath(Environment.SpecialFolder.UserProfile) is { Length: > 0 } home
-                    ? Path.Combine(home, ".local", "share")
-                    : null;
-        return string.IsNullOrEmpty(folder) ? null : Path.Combine(folder, "LlmOps");
-    }
-
-    private static string? NotBlank(string? text) => string.IsNullOrWhiteSpace(text) ? null : text.Trim();
 }

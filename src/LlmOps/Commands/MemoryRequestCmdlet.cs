@@ -2,6 +2,7 @@ using System.Management.Automation;
 using LlmOps.Binding;
 using LlmOps.Completion;
 using LlmOps.Core;
+using LlmOps.Core.Calibration;
 using LlmOps.Core.Hardware;
 using LlmOps.Core.Memory;
 using LlmOps.Core.Models;
@@ -21,6 +22,8 @@ public abstract class MemoryRequestCmdlet : LlmOpsCmdlet
     private readonly ResolvedValues<string, Quantization> _quantizations;
     private readonly ResolvedValues<GpuReference, GpuSpec> _gpus;
     private readonly HashSet<string> _warnedOfContext = [];
+    private MemoryCalibration? _calibration;
+    private bool _isCalibrated = true;
 
     protected MemoryRequestCmdlet()
     {
@@ -116,6 +119,11 @@ public abstract class MemoryRequestCmdlet : LlmOpsCmdlet
     [Converted(typeof(double))]
     public double[]? GpuMemoryUtilization { get; set; }
 
+    [Parameter]
+    [ValidateNotNull]
+    [ArgumentCompleter(typeof(CalibrationNameCompleter))]
+    public CalibrationReference? Calibration { get; set; }
+
     /// <summary>Completes a request with what the cmdlet alone knows.</summary>
     protected virtual MemoryRequest Complete(MemoryRequest request) => request;
 
@@ -125,8 +133,17 @@ public abstract class MemoryRequestCmdlet : LlmOpsCmdlet
     /// <summary>Computes and writes the result for one combination.</summary>
     protected abstract void WriteResult(MemoryRequest request);
 
+    protected override void BeginProcessing() =>
+        _isCalibrated = Try(() => _calibration = Calibration?.Resolve(ResolveLiteralPath));
+
     protected override void ProcessRecord()
     {
+        // Without the calibration that was asked for there is nothing to estimate; that is said once.
+        if (!_isCalibrated)
+        {
+            return;
+        }
+
         IReadOnlyList<Quantization>? quantizations = _quantizations.Of(Quantization);
         IReadOnlyList<GpuSpec>? gpus = _gpus.Of(Gpu);
         if (quantizations is { Count: 0 } || gpus is { Count: 0 })
@@ -164,6 +181,7 @@ public abstract class MemoryRequestCmdlet : LlmOpsCmdlet
         {
             SequenceLength = MaxModelLength is > 0 ? MaxModelLength.Value : Math.Min(DefaultSequenceLength, model.ContextLength),
             MaxModelLength = MaxModelLength,
+            Calibration = _calibration,
         });
         return AddAxes(new Sweep<MemoryRequest>(seed)
                 .Over(Engine, (r, reference) => r with { Engine = reference.Engine })

@@ -6,6 +6,7 @@ using LlmOps.Core.Hardware;
 using LlmOps.Core.Memory;
 using LlmOps.Core.Models;
 using LlmOps.Core.Precision;
+using LlmOps.Operations.Calibrations;
 using LlmOps.Operations.Prices;
 
 namespace LlmOps.Completion;
@@ -125,4 +126,20 @@ public sealed class ComputeDtypeCompleter : CatalogCompleter
 {
     protected override IEnumerable<(string Name, string Tip)> Candidates(string typed) =>
         [("float16", "IEEE 754 binary16"), ("bfloat16", "bfloat16"), ("float32", "IEEE 754 binary32")];
+}
+
+/// <summary>Calibrations that the user saved.</summary>
+public sealed class CalibrationNameCompleter : CatalogCompleter
+{
+    protected override IEnumerable<(string Name, string Tip)> Candidates(string typed)
+    {
+        try
+        {
+            return CalibrationStore.OfUser().Names.Select(name => (name, name));
+        }
+        catch (Exception e) when (e is LlmOpsException or IOException or UnauthorizedAccessException)
+        {
+            return [];
+        }
+    }
 }

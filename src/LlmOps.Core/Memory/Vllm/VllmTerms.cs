@@ -115,7 +115,8 @@ internal static class VllmTerms
         in MemoryRequest request)
     {
         double gib = Units.ToGiB(bytes);
-        string asked = request.EngineVersion is { } version && version.Trim() != constants.Name
+        string asked = request.EngineVersion is { } version
+            && !(VllmVersion.TryParse(version, out VllmVersion parsed) && parsed == constants.Version)
             ? Invariant($"; constants of vLLM {constants.Name} for {version.Trim()}")
             : "";
         return new MemoryTerm(
