@@ -14,6 +14,13 @@ internal static class ScatterPlot
     private static readonly string[] s_colours =
         ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#999999", "#f0e442"];
 
+    private static string Tick(double value) => value switch
+    {
+        >= 1e6 => FormattableString.Invariant($"{value / 1e6:0} M"),
+        >= 1e3 => FormattableString.Invariant($"{value / 1e3:0} k"),
+        _ => FormattableString.Invariant($"{value:0.###}"),
+    };
+
     /// <param name="band">Share of the measured value that the shaded band reaches to either side.</param>
     public static string Draw(string title, string unit, IReadOnlyCollection<Point> points, double band)
     {
@@ -33,8 +40,8 @@ internal static class ScatterPlot
         for (double tick = low; tick <= high * 1.001; tick *= 10)
         {
             Add($"<path d=\"M{X(tick):0.#} {Top}V{Top + Size}M{Left} {Y(tick):0.#}H{Left + Size}\" stroke=\"#ddd\"/>");
-            Add($"<text x=\"{X(tick):0.#}\" y=\"{Top + Size + 18}\" text-anchor=\"middle\" fill=\"#444\">{tick:#,0.###}</text>");
-            Add($"<text x=\"{Left - 8}\" y=\"{Y(tick) + 4:0.#}\" text-anchor=\"end\" fill=\"#444\">{tick:#,0.###}</text>");
+            Add($"<text x=\"{X(tick):0.#}\" y=\"{Top + Size + 18}\" text-anchor=\"middle\" fill=\"#444\">{Tick(tick)}</text>");
+            Add($"<text x=\"{Left - 8}\" y=\"{Y(tick) + 4:0.#}\" text-anchor=\"end\" fill=\"#444\">{Tick(tick)}</text>");
         }
 
         Add($"<path clip-path=\"url(#area)\" d=\"M{X(low):0.#} {Y(low * (1 + band)):0.#}L{X(high):0.#} {Y(high * (1 + band)):0.#}L{X(high):0.#} {Y(high * (1 - band)):0.#}L{X(low):0.#} {Y(low * (1 - band)):0.#}Z\" fill=\"#000\" opacity=\"0.07\"/>");
