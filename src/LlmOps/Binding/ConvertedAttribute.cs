@@ -64,6 +64,11 @@ internal sealed class ConvertedAttribute : ArgumentTransformationAttribute
             return ConvertToEnum(value);
         }
 
+        if (_type == typeof(string))
+        {
+            return value is null ? throw Refused(value, "a name") : System.Convert.ToString(value, CultureInfo.InvariantCulture)!;
+        }
+
         if (_type == typeof(bool))
         {
             return ConvertToSwitch(value);

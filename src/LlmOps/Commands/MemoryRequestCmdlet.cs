@@ -42,11 +42,12 @@ public abstract class MemoryRequestCmdlet : LlmOpsCmdlet
     public EngineReference[]? Engine { get; set; }
 
     [Parameter(ValueFromPipelineByPropertyName = true)]
+    [Converted(typeof(string))]
     [ArgumentCompleter(typeof(EngineVersionCompleter))]
     public string[]? EngineVersion { get; set; }
 
     [Parameter(ValueFromPipelineByPropertyName = true)]
-    [ValidateNotNullOrEmpty]
+    [Converted(typeof(string))]
     [ArgumentCompleter(typeof(QuantizationCompleter))]
     public string[]? Quantization { get; set; }
 

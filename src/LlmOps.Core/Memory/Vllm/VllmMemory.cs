@@ -12,7 +12,7 @@ namespace LlmOps.Core.Memory.Vllm;
 internal sealed class VllmMemory(VllmConstants? fitted = null) : EngineMemory
 {
     /// <summary>1, 2, 4, then by 8 to 256 and by 16 to 512: 51 sizes.</summary>
-    private const int DefaultCaptureCount = 51;
+    internal const int DefaultCaptureCount = 51;
     private const int DefaultLargestCapture = 512;
 
     public override IReadOnlyList<string> KnownVersions => VllmConstants.KnownNames;
@@ -113,6 +113,15 @@ internal sealed class VllmMemory(VllmConstants? fitted = null) : EngineMemory
             return 0;
         }
 
+        (int count, double scale) = Captures(request);
+        double graphs = (double)count / DefaultCaptureCount;
+        return scale * (baseGiB + (perLayerGiB * stage.LayerCount * graphs)) * Units.BytesPerGiB;
+    }
+
+    /// <summary>How many sizes are captured, and by what the parameters of the framework scale what that takes.</summary>
+    internal static (int Count, double Scale) Captures(in MemoryRequest request)
+    {
+        IReadOnlyList<int>? sizes = request.CudaGraphCaptureSizes;
         int largest = DefaultLargestCapture;
         if (sizes is not null)
         {
@@ -123,13 +132,12 @@ internal sealed class VllmMemory(VllmConstants? fitted = null) : EngineMemory
             }
         }
 
-        double graphs = (double)(sizes?.Count ?? DefaultCaptureCount) / DefaultCaptureCount;
         MemoryEstimationParameter parameters = request.Parameters;
         MemoryEstimationParameter standard = MemoryEstimationParameter.Default;
         double scale = parameters.GraphMemoryOverheadRatio / standard.GraphMemoryOverheadRatio
             * (1 + (largest * parameters.GraphBatchScalingFactor))
             / (1 + (largest * standard.GraphBatchScalingFactor));
-        return scale * (baseGiB + (perLayerGiB * stage.LayerCount * graphs)) * Units.BytesPerGiB;
+        return (sizes?.Count ?? DefaultCaptureCount, scale);
     }
 
     /// <summary>

@@ -38,8 +38,7 @@ internal static class VllmTerms
             MemoryTerms.KvCache(request, stage, bytes,
                 Invariant($", in blocks of {VllmKvLayout.BaseBlockTokens(request.Model)} tokens")),
             Term("CudaGraphs", bytes.CudaGraphs, hasGraphs ? graphs.LowGiB : 0, hasGraphs ? graphs.HighGiB : 0,
-                Invariant($"{graphs.BaseGiB:0.00} GiB + {graphs.PerLayerGiB:0.###} GiB x {stage.LayerCount} layers for 51 captured sizes")
-                    + (stage.HasLatentAttention ? Invariant($" + {graphs.LatentGiB:0.0} GiB for latent attention") : ""),
+                hasGraphs ? GraphFormula(request, stage, graphs) : "none are captured",
                 graphs.Ground, constants, request),
             Term("CompilationOverhead", bytes.CompilationOverhead, nonTorchLow, nonTorchHigh,
                 "non-torch memory: driver context, kernels"
@@ -124,4 +123,14 @@ internal static class VllmTerms
     }
 
     private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+
+    private static string GraphFormula(in MemoryRequest request, PipelineStage stage, VllmGraphs graphs)
+    {
+        (int count, double scale) = VllmMemory.Captures(request);
+        string formula = Invariant($"{graphs.BaseGiB:0.00} GiB{(stage.HasLatentAttention ? Invariant($" + {graphs.LatentGiB:0.0} GiB for latent attention") : "")} + {graphs.PerLayerGiB:0.###} GiB x {stage.LayerCount} layers")
+            + (count == VllmMemory.DefaultCaptureCount
+                ? Invariant($" for {count} captured sizes")
+                : Invariant($" x {count} captured sizes / {VllmMemory.DefaultCaptureCount}"));
+        return scale == 1 ? formula : Invariant($"({formula}) x {scale:0.###} (GraphMemoryOverheadRatio, GraphBatchScalingFactor)");
+    }
 }
