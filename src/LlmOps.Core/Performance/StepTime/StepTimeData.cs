@@ -1,0 +1,186 @@
+using System.Collections.Frozen;
+using System.Text.Json;
+
+namespace LlmOps.Core.Performance.StepTime;
+
+/// <summary>Measured over predicted: what lies between the 10th and the 90th percentile.</summary>
+internal readonly record struct ResidualBounds(double Low, double High)
+{
+    /// <summary>The widest of both.</summary>
+    public ResidualBounds Or(in ResidualBounds other) => new(Math.Min(Low, other.Low), Math.Max(High, other.High));
+}
+
+/// <summary>Bounds of the three figures that are predicted.</summary>
+internal readonly record struct StepTimeBounds(
+    ResidualBounds TimePerOutputToken, ResidualBounds TimeToFirstToken, ResidualBounds TokensPerSecond)
+{
+    public StepTimeBounds Or(in StepTimeBounds other) => new(
+        TimePerOutputToken.Or(other.TimePerOutputToken),
+        TimeToFirstToken.Or(other.TimeToFirstToken),
+        TokensPerSecond.Or(other.TokensPerSecond));
+}
+
+/// <summary>A GPU as the fit saw it.</summary>
+internal readonly record struct FittedGpu(
+    double MemoryBandwidthGBps, double Bits16Tflops, double Fp8Tflops, double Fp4Tflops, double LinkGBps);
+
+/// <summary>The fitted coefficients, as the embedded file has them.</summary>
+internal sealed class StepTimeData
+{
+    private static readonly Lazy<StepTimeData> s_instance = new(() => new StepTimeData());
+
+    private readonly FrozenDictionary<string, Coefficient> _coefficients;
+    private readonly FrozenDictionary<string, StepTimeBounds> _bounds;
+    private readonly (string Prefix, string Family)[] _families;
+
+    private StepTimeData()
+    {
+        using JsonDocument document = DataFile.Open("step-time.json");
+        JsonElement root = document.RootElement;
+        Source = root.GetProperty("source").GetString()!;
+        _coefficients = root.GetProperty("coefficients").EnumerateObject()
+            .ToFrozenDictionary(property => property.Name, property => new Coefficient(property.Value));
+        _bounds = root.GetProperty("bounds").EnumerateObject().Where(property => property.Name != "about")
+            .ToFrozenDictionary(property => property.Name, property => Bounds(property.Value));
+        Gpus = root.GetProperty("gpus").GetProperty("values").EnumerateObject()
+            .ToFrozenDictionary(property => property.Name, property => new FittedGpu(
+                property.Value.GetProperty("memoryBandwidthGBps").GetDouble(),
+                property.Value.GetProperty("bits16Tflops").GetDouble(),
+                property.Value.GetProperty("fp8Tflops").GetDouble(),
+                property.Value.GetProperty("fp4Tflops").GetDouble(),
+                property.Value.GetProperty("linkGBps").GetDouble()));
+        _families =
+        [
+            .. root.GetProperty("families").GetProperty("values").EnumerateObject()
+                .SelectMany(family => family.Value.EnumerateArray().Select(prefix => (prefix.GetString()!, family.Name))),
+        ];
+        JsonElement groups = root.GetProperty("groups");
+        TimePerOutputTokenGroups = Numbers(groups.GetProperty("timePerOutputToken"));
+        TimeToFirstTokenGroups = Numbers(groups.GetProperty("timeToFirstToken"));
+        LlamaCpp = new LlamaCppCoefficients(root.GetProperty("llamaCpp"));
+    }
+
+    public static StepTimeData Instance => s_instance.Value;
+
+    public string Source { get; }
+
+    public FrozenDictionary<string, FittedGpu> Gpus { get; }
+
+    /// <summary>Logarithms of corrections, by family|engine|GPU|precision.</summary>
+    public FrozenDictionary<string, double> TimePerOutputTokenGroups { get; }
+
+    public FrozenDictionary<string, double> TimeToFirstTokenGroups { get; }
+
+    public LlamaCppCoefficients LlamaCpp { get; }
+
+    public double this[string name] => _coefficients[name].Shared
+        ?? throw new InvalidOperationException($"The coefficient {name} has no shared value.");
+
+    /// <summary>The value for a key; where the key is not known, 1 for a multiplier, and else the geometric mean of those known.</summary>
+    public double this[string name, string key] => _coefficients[name].Of(key);
+
+    public StepTimeBounds BoundsWithout(string what) => _bounds[what];
+
+    /// <summary>The fitted model that a model's name begins with; null where none was fitted.</summary>
+    public string? FamilyOf(string modelName) =>
+        Array.Find(_families, family => modelName.StartsWith(family.Prefix, StringComparison.OrdinalIgnoreCase)).Family;
+
+    internal static FrozenDictionary<string, double> Numbers(JsonElement element) =>
+        element.EnumerateObject().ToFrozenDictionary(property => property.Name, property => property.Value.GetDouble());
+
+    internal static ResidualBounds Residuals(JsonElement element) =>
+        new(element.GetProperty("low").GetDouble(), element.GetProperty("high").GetDouble());
+
+    private static StepTimeBounds Bounds(JsonElement element) => new(
+        Residuals(element.GetProperty("timePerOutputToken")),
+        Residuals(element.GetProperty("timeToFirstToken")),
+        Residuals(element.GetProperty("tokensPerSecond")));
+
+    private sealed class Coefficient
+    {
+        private readonly FrozenDictionary<string, double>? _values;
+        private readonly double _unknown;
+
+        public Coefficient(JsonElement element)
+        {
+            Shared = element.OptionalNumber("value");
+            if (Shared is null)
+            {
+                _values = Numbers(element.GetProperty("values"));
+                _unknown = Math.Abs(element.GetProperty("prior").GetDouble() - 1) < 1e-9
+                    ? 1
+                    : Math.Exp(_values.Values.Average(Math.Log));
+            }
+        }
+
+        public double? Shared { get; }
+
+        public double Of(string key) => _values!.TryGetValue(key, out double value) ? value : _unknown;
+    }
+}
+
+/// <summary>The coefficients of llama.cpp, which has formulas of its own.</summary>
+internal sealed class LlamaCppCoefficients
+{
+    private readonly FrozenDictionary<string, double> _fp16Tflops;
+
+    public LlamaCppCoefficients(JsonElement element)
+    {
+        Source = element.GetProperty("source").GetString()!;
+        Decode = new Phase(element.GetProperty("decode"));
+        Prefill = new Phase(element.GetProperty("prefill"));
+        _fp16Tflops = Numbers(element.GetProperty("fp16Tflops"));
+    }
+
+    public string Source { get; }
+
+    public Phase Decode { get; }
+
+    public Phase Prefill { get; }
+
+    private static FrozenDictionary<string, double> Numbers(JsonElement element) => StepTimeData.Numbers(element);
+
+    /// <summary>The peak of 16-bit products as llama.cpp makes them; null where the data sheet's is right.</summary>
+    public double? Fp16Tflops(string gpu) => _fp16Tflops.TryGetValue(gpu, out double peak) ? peak : null;
+
+    internal sealed class Phase
+    {
+        private readonly FrozenDictionary<string, double> _byFamily;
+        private readonly FrozenDictionary<string, double> _byGpu;
+
+        public Phase(JsonElement element)
+        {
+            Efficiency16 = element.GetProperty("efficiency16").GetDouble();
+            EfficiencyQuantized = element.GetProperty("efficiencyQuantized").GetDouble();
+            LayerMs = element.GetProperty("layerMs").GetDouble();
+            HopMs = element.OptionalNumber("hopMs") ?? 0;
+            StepMs = element.OptionalNumber("stepMs") ?? 0;
+            PipelineExponent = element.OptionalNumber("pipelineExponent") ?? 0;
+            _byFamily = Numbers(element.GetProperty("byFamily"));
+            _byGpu = Numbers(element.GetProperty("byGpu"));
+            InSample = StepTimeData.Residuals(element.GetProperty("inSample"));
+            GpuLeftOut = StepTimeData.Residuals(element.GetProperty("gpuLeftOut"));
+        }
+
+        public double Efficiency16 { get; }
+
+        public double EfficiencyQuantized { get; }
+
+        public double LayerMs { get; }
+
+        public double HopMs { get; }
+
+        public double StepMs { get; }
+
+        public double PipelineExponent { get; }
+
+        public ResidualBounds InSample { get; }
+
+        public ResidualBounds GpuLeftOut { get; }
+
+        public bool Knows(string gpu) => _byGpu.ContainsKey(gpu);
+
+        public double Multiplier(string gpu, string family) =>
+            (_byGpu.TryGetValue(gpu, out double own) ? own : 1) * (_byFamily.TryGetValue(family, out double shared) ? shared : 1);
+    }
+}

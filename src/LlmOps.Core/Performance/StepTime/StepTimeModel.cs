@@ -1,0 +1,391 @@
+using System.Collections.Concurrent;
+using System.Collections.Frozen;
+using LlmOps.Core.Hardware;
+using LlmOps.Core.Models;
+using LlmOps.Core.Precision;
+
+namespace LlmOps.Core.Performance.StepTime;
+
+/// <summary>One copy of a model under a steady load, as the fitted formulas see it.</summary>
+/// <param name="Model">The model.</param>
+/// <param name="Quantization">How its weights are stored.</param>
+/// <param name="Gpu">The kind of GPU, one on each rank.</param>
+/// <param name="Engine">The engine whose coefficients are used, by the name that users write.</param>
+internal readonly record struct StepTimeCase(LlmModel Model, Quantization Quantization, GpuSpec Gpu, string Engine)
+{
+    public int TensorRanks { get; init; } = 1;
+
+    /// <summary>Groups of tensor-parallel ranks that each run attention for sequences of their own and share the experts.</summary>
+    public int AttentionRanks { get; init; } = 1;
+
+    public int Stages { get; init; } = 1;
+
+    public bool DividesExperts { get; init; } = false;
+
+    public double CacheElementBytes { get; init; } = 2;
+
+    /// <summary>Users of this copy, each with one request at a time.</summary>
+    public double Users { get; init; } = 1;
+
+    /// <summary>Requests of them that run at once.</summary>
+    public double Running { get; init; } = 1;
+
+    public double InputLength { get; init; } = 1;
+
+    public double OutputLength { get; init; } = 1;
+
+    /// <summary>Whether the model's prediction layers guess tokens ahead.</summary>
+    public bool PredictsAhead { get; init; } = false;
+
+    /// <summary>Steps after which SGLang looks for new requests (scheduler-recv-interval).</summary>
+    public double PollInterval { get; init; } = 1;
+
+    /// <summary>Whether all requests are equally long and arrive through a gateway, as in one of the fitted collections.</summary>
+    public bool IsSteadyLoad { get; init; } = false;
+
+    /// <summary>GPUs of a stage.</summary>
+    public int StageGpus => TensorRanks * AttentionRanks;
+}
+
+/// <summary>The parts of a step's time and of the time to the first token, in milliseconds.</summary>
+internal readonly record struct StepTimeParts
+{
+    public double Dense { get; init; }
+
+    public double Experts { get; init; }
+
+    public double Cache { get; init; }
+
+    public double AllReduceLatency { get; init; }
+
+    public double AllReduceTransfer { get; init; }
+
+    public double Layers { get; init; }
+
+    public double Fixed { get; init; }
+
+    public double Sequences { get; init; }
+
+    public double Hops { get; init; }
+
+    /// <summary>Of <see cref="Dense"/>, <see cref="Experts"/> and <see cref="Cache"/> what is bound by arithmetic.</summary>
+    public double ComputeBound { get; init; }
+
+    /// <summary>A decoding step.</summary>
+    public double Step { get; init; }
+
+    /// <summary>Tokens that a step yields for each sequence.</summary>
+    public double TokensPerStep { get; init; }
+
+    /// <summary>What prompts of other users add to a step.</summary>
+    public double Interference { get; init; }
+
+    /// <summary>Correction of a known group.</summary>
+    public double TokenCorrection { get; init; }
+
+    public double PromptConstant { get; init; }
+
+    public double PromptLatency { get; init; }
+
+    public double PromptWork { get; init; }
+
+    public double PromptStep { get; init; }
+
+    public double PromptWaiting { get; init; }
+
+    public double PromptQueue { get; init; }
+
+    public double PromptExtra { get; init; }
+
+    public double PromptCorrection { get; init; }
+
+    /// <summary>A step over the tokens that it yields.</summary>
+    public double Decode => Step / TokensPerStep;
+
+    public double TimePerOutputToken => (Decode + Interference) * TokenCorrection;
+
+    public double TimeToFirstToken => PromptCorrection * (PromptConstant + PromptLatency + PromptWork + PromptStep
+        + PromptWaiting + PromptQueue + PromptExtra);
+}
+
+/// <summary>
+/// The time of a forward step from what it reads, computes, exchanges and launches, with coefficients fitted to measurements of
+/// whole servers; and from it the times that users see. Each part is nearer to the larger of its memory and arithmetic time than
+/// to their sum.
+/// </summary>
+internal static class StepTimeModel
+{
+    /// <summary>Tokens of a prompt that engines process in one pass.</summary>
+    public const double ChunkTokens = 8192;
+
+    /// <summary>
+    /// GB/s for each TFLOPS of 16-bit products: the mean of the fitted GPUs. How soon users come back is taken at this ratio, or
+    /// at the data sheet of a fitted GPU, so that a faster memory makes no request wait for others that came back sooner.
+    /// </summary>
+    private const double ReferenceGBpsPerTflops = 3.7;
+
+    private static readonly ConcurrentDictionary<(string? Family, string Engine, string Gpu, PrecisionClass), Corrections> s_corrections = [];
+    private static readonly ConcurrentDictionary<string, double> s_referenceBandwidths = [];
+
+    public static StepTimeParts Predict(in StepTimeCase c)
+    {
+        StepTimeShape shape = StepTimeShape.Of(c.Model, c.Quantization);
+        StepTimeProfile p = StepTimeProfile.Of(c.Engine, KeyOf(c.Gpu), shape.Precision, shape.Class);
+        Multiplication products = Multiplication.Of(shape, c.Quantization, c.Gpu);
+        double h = shape.HiddenSize;
+        int gpus = c.StageGpus, tensor = c.TensorRanks;
+        double positions = c.PredictsAhead ? 1 + p.PredictedPositions : 1;
+        double dense = products.DenseTflops * p.DensePerTflops(products.Dense) * h / (h + p.HalfEfficiencyWidth);
+        double expert = products.ExpertTflops * p.ExpertPerTflops(products.Experts);
+        double attention = c.Gpu.Fp16Tflops * p.Attention;
+        double link = Math.Max(c.Gpu.GpuLinkGBps, 1e-3) * p.LinkPerGBps;
+        double imbalance = c.DividesExperts ? 1 + p.ExpertImbalance : 1;
+
+        // Stages work on different sequences at the same time, so that a pass goes over all layers with a stage's share of them.
+        double running = Math.Max(Math.Min(c.Running, 1), c.Running / c.Stages);
+        double perRank = running / c.AttentionRanks;
+        Matrices onRank = shape.AttentionOnRank(tensor);
+        double everyToken = onRank.Elements + (shape.Shared.Elements / tensor);
+        double headElements = shape.Head.Elements / tensor;
+        double denseElements = shape.Dense.Elements / gpus;
+        double denseBytes = onRank.Bytes + (shape.Dense.Bytes / gpus) + ((shape.Shared.Bytes + shape.Head.Bytes) / tensor);
+        double routedBytes = shape.Routed.Bytes / gpus;
+        double routedElements = shape.ExpertCount == 0
+            ? 0
+            : shape.Routed.Elements * shape.ExpertsPerToken / shape.ExpertCount / gpus;
+
+        Decoding decoding = new()
+        {
+            DenseBytes = denseBytes,
+            DenseMs = positions * ((2 * perRank * (everyToken + headElements)) + (2 * running * denseElements))
+                / (dense * p.DecodeCompute),
+            ExpertBytes = routedBytes * shape.Touched(Math.Pow(running * positions, p.ExpertDrawExponent)),
+            ExpertMs = positions * 2 * running * routedElements / (expert * p.DecodeCompute),
+            Imbalance = imbalance,
+        };
+        double context = c.InputLength + (c.OutputLength / 2);
+        (double cacheBytes, double cacheOperations) = CacheWork(shape, c, context);
+        decoding = decoding with
+        {
+            CacheBytes = perRank * cacheBytes,
+            CacheMs = positions * perRank * cacheOperations / (attention * p.DecodeCompute),
+        };
+
+        double memory = c.Gpu.MemoryBandwidthGBps * p.MemoryPerGBps;
+        (double denseMs, double expertMs, double cacheMs, double computeBound) = decoding.At(memory, p);
+
+        double exchanged = gpus == 1 ? 0 : 2.0 * shape.LayerCount * h * 2 * (2.0 * (gpus - 1) / gpus);
+        double allReduce = gpus == 1
+            ? 0
+            : 2 * shape.LayerCount * (c.AttentionRanks > 1 ? 0.5 : 1) * p.AllReduceMs
+                * (1 + (p.AllReduceGrowth * (Math.Log2(gpus) - 1)));
+        double transfer = exchanged * running * positions / link;
+        double hops = (c.Stages - 1) * (p.AllReduceMs + (running * positions * h * 2 / link));
+        double layers = (shape.LayerCount * p.LayerMs) + (shape.ExpertLayers * p.ExpertLayerMs)
+            + (shape.LatentLayers * p.LatentLayerMs) + (shape.LinearLayers * p.LinearLayerMs)
+            + (shape.IndexerLayers * p.IndexerLayerMs);
+        double sequences = (perRank * p.SequenceMs) + (p.SequenceRootMs * shape.LayerCount * Math.Sqrt(perRank));
+        double rest = allReduce + transfer + hops + layers + p.StepMs + sequences;
+        double step = denseMs + expertMs + cacheMs + rest;
+
+        // A prompt.
+        double input = c.InputLength;
+        double chunks = Math.Ceiling(input / ChunkTokens);
+        double inChunk = Math.Min(input, ChunkTokens);
+        double promptDense = (c.AttentionRanks > 1
+            ? ((2 * input * (everyToken + shape.Dense.Elements)) + (2 * headElements)) / gpus
+            : (2 * input * (everyToken + denseElements)) + (2 * headElements)) / dense;
+        double promptExperts = 2 * input * routedElements / expert;
+        double promptRest = (p.ElementWisePasses * shape.LayerCount * input * h * 2 / memory / (c.AttentionRanks > 1 ? gpus : 1))
+            + (PromptAttention(shape, input) / gpus / attention)
+            + (exchanged * input / link);
+        double promptExpertBytes = routedBytes * shape.Touched(inChunk);
+
+        double tokensPerStep = c.PredictsAhead ? p.PredictedTokensAccepted : 1;
+        double others = Math.Max(c.Running - 1, 0);
+        double promptsPerToken = others / c.OutputLength;
+        double interference = ((p.PromptInterference * (promptDense + (promptExperts * imbalance) + promptRest) * promptsPerToken)
+            + (p.ChunkInterference * Math.Min(promptsPerToken * chunks, 1)
+                * ((Math.Max(promptExpertBytes - decoding.ExpertBytes, 0) / (memory * p.ExpertMemory))
+                    + (chunks * p.ChunkLayerMs * shape.LayerCount)))) / c.Stages;
+
+        double denseRamp = 1 + (p.DenseRampTokens / inChunk);
+        double expertRamp = shape.ExpertCount == 0
+            ? 1
+            : 1 + (p.ExpertRampTokens / Math.Max(inChunk * shape.ExpertsPerToken / shape.ExpertCount, 1e-3));
+        double aloneDense = Nearer(promptDense * denseRamp, chunks * denseBytes / (memory * p.DenseMemory), p.Norm);
+        double aloneExperts = imbalance
+            * Nearer(promptExperts * expertRamp, chunks * promptExpertBytes / (memory * p.ExpertMemory), p.Norm);
+        double filled = Math.Min(input / ChunkTokens, 1);
+        double packedDense = Nearer(promptDense, filled * chunks * denseBytes / (memory * p.DenseMemory), p.Norm);
+        double packedExperts = imbalance
+            * Nearer(promptExperts, filled * chunks * routedBytes / (memory * p.ExpertMemory), p.Norm);
+
+        double latency = chunks * ((shape.LayerCount * p.PromptLayerMs) + (shape.ExpertLayers * p.PromptExpertLayerMs)
+            + (shape.LatentLayers * p.PromptLatentLayerMs) + (shape.LinearLayers * p.PromptLinearLayerMs)
+            + (shape.IndexerLayers * p.PromptIndexerLayerMs)
+            + (c.DividesExperts ? shape.ExpertLayers * p.PromptExpertParallelLayerMs : 0));
+        double predictionPrompt = c.PredictsAhead ? p.PredictionPrompt : 1;
+        double alone = predictionPrompt
+            * ((p.PromptDense * aloneDense) + (p.PromptExpert * aloneExperts) + (p.PromptRest * promptRest));
+        double oneMore = ((predictionPrompt
+            * ((p.PromptDense * packedDense) + (p.PromptExpert * packedExperts) + (p.PromptRest * promptRest)))
+            + (p.PackedLatency * latency)) / c.Stages;
+
+        // Chunks of a prompt follow each other through the stages.
+        alone *= (chunks + c.Stages - 1) / (chunks * c.Stages);
+
+        double reference = ReferenceBandwidth(c.Gpu);
+        double referenceStep = reference == c.Gpu.MemoryBandwidthGBps
+            ? step
+            : rest + decoding.Sum(reference * p.MemoryPerGBps, p);
+        double load = c.Running * oneMore * tokensPerStep / (c.OutputLength * referenceStep);
+        double waiting = (p.Wait * oneMore * load / (1 + (0.1 * load)))
+            + (p.Burst * (c.IsSteadyLoad ? p.BurstOfSteadyLoad : 1) * others * oneMore)
+            + (p.Bunching * others * oneMore * load / (load + p.BunchingHalfLoad));
+        double beforeCorrection = (step / tokensPerStep) + interference;
+        Corrections corrections = CorrectionsOf(c, shape);
+        return new StepTimeParts
+        {
+            Dense = denseMs,
+            Experts = expertMs,
+            Cache = cacheMs,
+            ComputeBound = computeBound,
+            AllReduceLatency = allReduce,
+            AllReduceTransfer = transfer,
+            Hops = hops,
+            Layers = layers,
+            Fixed = p.StepMs,
+            Sequences = sequences,
+            Step = step,
+            TokensPerStep = tokensPerStep,
+            Interference = interference,
+            TokenCorrection = corrections.TimePerOutputToken,
+            PromptConstant = p.RequestMs * (c.IsSteadyLoad ? p.RequestOfSteadyLoad : 1),
+            PromptLatency = latency * (c.PredictsAhead ? p.PredictionLatency : 1),
+            PromptWork = alone,
+            PromptStep = p.StepInProgress * step,
+            PromptWaiting = waiting,
+            PromptQueue = Math.Max((c.Users / c.Running) - 1, 0) * ((c.OutputLength * beforeCorrection) + alone) * p.Queue,
+            PromptExtra = ((c.AttentionRanks > 1 ? p.BalanceSteps : 0) + (p.PollSteps * (c.PollInterval - 1))) * step,
+            PromptCorrection = corrections.TimeToFirstToken,
+        };
+    }
+
+    /// <summary>The name under which a GPU was fitted; empty for the others.</summary>
+    public static string KeyOf(GpuSpec gpu) => StepTimeData.Instance.Gpus.ContainsKey(gpu.Name) ? gpu.Name : "";
+
+    /// <summary>(aᵖ + bᵖ)^(1/p): the sum for p = 1, the larger of both for a large p.</summary>
+    private static double Nearer(double a, double b, double p)
+    {
+        // With the larger one taken out, no power can overflow.
+        double larger = Math.Max(a, b);
+        return larger == 0 ? 0 : larger * Math.Pow(1 + Math.Pow(Math.Min(a, b) / larger, p), 1 / p);
+    }
+
+    /// <summary>Bytes that one sequence's step reads on a rank, and the operations of its attention.</summary>
+    private static (double Bytes, double Operations) CacheWork(StepTimeShape shape, in StepTimeCase c, double context)
+    {
+        double bytes = 0, operations = 0;
+        foreach (AttentionWork work in shape.Attention)
+        {
+            KvLayerGroup cache = work.Cache;
+            double attended = work.Attended(context);
+            double kept = cache.Window is { } window ? Math.Min(window, context) : context;
+
+            // A state is read and written.
+            bytes += cache.LayerCount * ((attended * cache.ElementsPerTokenAndRank(c.TensorRanks) * c.CacheElementBytes)
+                + (kept * cache.FixedBytesPerToken)
+                + (2.0 * cache.StateBytesPerSequence / c.TensorRanks));
+            operations += 2 * cache.LayerCount * ((attended * work.DecodeMultiplyAdds / c.TensorRanks)
+                + (kept * work.IndexerMultiplyAdds));
+        }
+
+        return (bytes, operations);
+    }
+
+    /// <summary>Operations of causal attention over a prompt, on all GPUs together.</summary>
+    private static double PromptAttention(StepTimeShape shape, double tokens)
+    {
+        double operations = 0;
+        foreach (AttentionWork work in shape.Attention)
+        {
+            // Twice the mean number of tokens attended to: all before, at most the window, or those that the indexer picks.
+            double attended = work.Cache.Window is { } window ? Math.Min(tokens, 2.0 * window) : tokens;
+            if (work.IndexerMultiplyAdds > 0 && tokens > AttentionWork.PickedTokens)
+            {
+                const double picked = AttentionWork.PickedTokens;
+                attended = 2 * ((picked * tokens) - (picked * picked / 2)) / tokens;
+            }
+
+            operations += work.Cache.LayerCount * tokens
+                * ((attended * work.PromptMultiplyAdds) + (tokens * work.IndexerMultiplyAdds));
+        }
+
+        return operations;
+    }
+
+    private static double ReferenceBandwidth(GpuSpec gpu) => KeyOf(gpu).Length > 0
+        ? s_referenceBandwidths.GetOrAdd(gpu.Name, static name => GpuCatalog.Get(name).MemoryBandwidthGBps)
+        : ReferenceGBpsPerTflops * gpu.Fp16Tflops;
+
+    private static Corrections CorrectionsOf(in StepTimeCase c, StepTimeShape shape) => s_corrections.GetOrAdd(
+        (StepTimeData.Instance.FamilyOf(c.Model.Name), c.Engine, KeyOf(c.Gpu), shape.Precision),
+        static key => Corrections.Of(key.Family, key.Engine, key.Gpu, key.Item4));
+
+    /// <summary>What a decoding step reads, and its arithmetic time, by part.</summary>
+    private readonly record struct Decoding
+    {
+        public double DenseBytes { get; init; }
+
+        public double DenseMs { get; init; }
+
+        public double ExpertBytes { get; init; }
+
+        public double ExpertMs { get; init; }
+
+        public double CacheBytes { get; init; }
+
+        public double CacheMs { get; init; }
+
+        public double Imbalance { get; init; }
+
+        public (double Dense, double Experts, double Cache, double ComputeBound) At(double memory, StepTimeProfile p)
+        {
+            double dense = DenseBytes / (memory * p.DenseMemory);
+            double experts = ExpertBytes / (memory * p.ExpertMemory);
+            double cache = CacheBytes / (memory * p.CacheMemory);
+            (double denseMs, double expertMs, double cacheMs) = (
+                Nearer(dense, DenseMs, p.Norm),
+                Nearer(experts, ExpertMs, p.Norm) * Imbalance,
+                Nearer(cache, CacheMs, p.Norm));
+            double bound = (DenseMs > dense ? denseMs : 0) + (ExpertMs > experts ? expertMs : 0) + (CacheMs > cache ? cacheMs : 0);
+            return (denseMs, expertMs, cacheMs, bound);
+        }
+
+        public double Sum(double memory, StepTimeProfile p)
+        {
+            (double dense, double experts, double cache, _) = At(memory, p);
+            return dense + experts + cache;
+        }
+    }
+
+    /// <summary>Factors on the times of groups that measurements are known for.</summary>
+    private sealed record Corrections(double TimePerOutputToken, double TimeToFirstToken)
+    {
+        public static Corrections Of(string? family, string engine, string gpu, PrecisionClass precision)
+        {
+            string f = family ?? "", e = engine, g = gpu, p = precision.ToString();
+            string[] keys =
+            [
+                $"{f}|*|*|*", $"*|{e}|{g}|*", $"{f}|{e}|*|*", $"{f}|*|*|{p}", $"*|{e}|*|{p}", $"{f}|{e}|{g}|*", $"{f}|{e}|*|{p}",
+                $"{f}|{e}|{g}|{p}",
+            ];
+            StepTimeData data = StepTimeData.Instance;
+            return new Corrections(Factor(data.TimePerOutputTokenGroups), Factor(data.TimeToFirstTokenGroups));
+
+            double Factor(FrozenDictionary<string, double> groups) =>
+                Math.Exp(keys.Sum(key => groups.TryGetValue(key, out double value) ? value : 0));
+        }
+    }
+}

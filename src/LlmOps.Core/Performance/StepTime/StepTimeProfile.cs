@@ -1,0 +1,286 @@
+using System.Collections.Concurrent;
+using LlmOps.Core.Hardware;
+
+namespace LlmOps.Core.Performance.StepTime;
+
+/// <summary>Kinds of models that engines are differently good at.</summary>
+internal enum ModelClass
+{
+    Dense,
+
+    /// <summary>Mixtures of experts with latent attention.</summary>
+    LatentMixture,
+
+    /// <summary>Mixtures of experts with linear-attention or state-space layers.</summary>
+    LinearMixture,
+
+    /// <summary>Mixtures of experts with grouped attention.</summary>
+    GroupedMixture,
+}
+
+/// <summary>What most weights are stored in, as the fit distinguished it.</summary>
+internal enum PrecisionClass
+{
+    Bits16,
+    Fp8,
+    Fp4,
+
+    /// <summary>Weights alone in 4 to 8 bits, multiplied in 16.</summary>
+    Int4,
+}
+
+/// <summary>The element type of a matrix product.</summary>
+internal enum Arithmetic
+{
+    Bits16,
+    Fp8,
+    Fp4,
+}
+
+/// <summary>
+/// The coefficients of one engine, GPU, kind of model and precision. Made once for each combination, because an estimate must not
+/// look up seventy names.
+/// </summary>
+internal sealed class StepTimeProfile
+{
+    private static readonly ConcurrentDictionary<(string Engine, string Gpu, PrecisionClass, ModelClass), StepTimeProfile> s_known = [];
+
+    private StepTimeProfile(string engine, string gpu, PrecisionClass precision, ModelClass kind)
+    {
+        StepTimeData d = StepTimeData.Instance;
+        string p = precision.ToString(), c = kind.ToString(), ce = c + "|" + engine;
+        FittedGpu scale = Scale(d, gpu);
+        Norm = d["normExponent"];
+        MemoryPerGBps = 1e6 * scale.MemoryBandwidthGBps * d["memoryEfficiencyByGpu", gpu];
+        DenseMemory = d["memoryEfficiency"] * d["memoryEfficiencyByEngine", engine] * d["memoryEfficiencyByPrecision", p];
+        ExpertMemory = d["expertMemoryEfficiency"] * d["expertMemoryEfficiencyByEngine", engine]
+            * d["expertMemoryEfficiencyByPrecision", p];
+        CacheMemory = d["cacheEfficiency"] * (kind == ModelClass.LatentMixture ? d["latentCacheEfficiency"] : 1)
+            * d["cacheEfficiencyByEngine", engine];
+
+        double compute = 1e9 * d["computeEfficiencyByGpu", gpu] * d["computeEfficiencyByClass", c];
+        Dense16 = Dense(Arithmetic.Bits16, scale.Bits16Tflops);
+        Dense8 = Dense(Arithmetic.Fp8, scale.Fp8Tflops);
+        Dense4 = Dense(Arithmetic.Fp4, scale.Fp4Tflops);
+        Expert16 = Expert(Arithmetic.Bits16, scale.Bits16Tflops);
+        Expert8 = Expert(Arithmetic.Fp8, scale.Fp8Tflops);
+        Expert4 = Expert(Arithmetic.Fp4, scale.Fp4Tflops);
+        Attention = compute * scale.Bits16Tflops * d["attentionEfficiency"] * d["attentionEfficiencyByEngine", engine];
+        HalfEfficiencyWidth = d["halfEfficiencyWidth"];
+        DecodeCompute = d["decodeComputeEfficiency"];
+        ExpertImbalance = d["expertImbalance"];
+        ExpertDrawExponent = d["expertDrawExponent"];
+
+        double overhead = d["overheadByGpu", gpu] * d["overheadByPrecision", p] * d["overheadByClassAndEngine", ce];
+        Overhead = overhead;
+        LayerMs = overhead * d["layerMs", engine];
+        ExpertLayerMs = overhead * d["expertLayerMs", engine];
+        LatentLayerMs = overhead * d["latentLayerMs"] * d["latentLayerByEngine", engine];
+        LinearLayerMs = overhead * d["linearLayerMs"];
+        IndexerLayerMs = overhead * d["indexerLayerMs"];
+        StepMs = d["stepMs", engine];
+        SequenceMs = d["sequenceMs", engine];
+        SequenceRootMs = d["sequenceRootMs"] / 10;
+        AllReduceMs = overhead * d["allReduceMs", engine];
+        AllReduceGrowth = d["allReduceGrowth"];
+        LinkPerGBps = 1e6 * scale.LinkGBps * d["linkEfficiency"] * d["linkEfficiencyByEngine", engine];
+        PromptInterference = d["promptInterference", engine];
+        ChunkInterference = d["chunkInterference", engine];
+        ChunkLayerMs = overhead * d["chunkLayerMs", engine] / 10;
+        ElementWisePasses = d["elementWisePasses"];
+        PredictedPositions = d["predictedPositions"];
+        PredictedTokensAccepted = d["predictedTokensAccepted"] * d["predictedTokensAcceptedByEngine", engine];
+        DenseRampTokens = d["denseRampTokens"];
+        ExpertRampTokens = d["expertRampTokens"];
+
+        double latency = overhead * d["latencyByClassAndEngine", ce];
+        PromptLayerMs = latency * d["promptLayerMs", engine];
+        PromptExpertLayerMs = latency * d["promptExpertLayerMs", engine];
+        PromptLatentLayerMs = latency * d["promptLatentLayerMs", engine];
+        PromptLinearLayerMs = latency * d["promptLinearLayerMs"];
+        PromptIndexerLayerMs = latency * d["promptIndexerLayerMs"];
+        PromptExpertParallelLayerMs = latency * d["promptExpertParallelLayerMs"];
+        RequestMs = d["requestMs", engine] * d["requestByGpu", gpu];
+        RequestOfSteadyLoad = d["requestOfSteadyLoad"];
+        double prompt = d["promptByGpu", gpu] * d["promptByPrecision", p] * d["promptByClass", c];
+        PromptDense = prompt * d["promptDense", engine];
+        PromptExpert = prompt * d["promptExpert", engine];
+        PromptRest = prompt * d["promptRest", engine];
+        StepInProgress = d["stepInProgress", engine];
+        Burst = d["burst", engine];
+        BurstOfSteadyLoad = d["burstOfSteadyLoad"];
+        Bunching = d["bunching", engine];
+        BunchingHalfLoad = d["bunchingHalfLoad"];
+        Wait = d["wait", engine];
+        PackedLatency = d["packedLatency", engine];
+        BalanceSteps = engine == "TensorRT-LLM" ? d["balanceSteps"] : 0;
+        PollSteps = engine == "SGLang" ? d["pollSteps"] : 0;
+        Queue = d["queue"];
+        PredictionPrompt = engine == "SGLang" ? d["predictionPrompt"] : 1;
+        PredictionLatency = d["predictionLatency"];
+
+        double Dense(Arithmetic arithmetic, double peak) => compute * peak
+            * d["denseComputeEfficiency", arithmetic.ToString()] * d["denseComputeEfficiencyByEngine", engine];
+
+        double Expert(Arithmetic arithmetic, double peak) => compute * peak
+            * d["expertComputeEfficiency", arithmetic.ToString()] * d["expertComputeEfficiencyByEngine", engine];
+    }
+
+    public double Norm { get; }
+
+    /// <summary>Bytes a millisecond for each GB/s of the data sheet, before the efficiencies below.</summary>
+    public double MemoryPerGBps { get; }
+
+    public double DenseMemory { get; }
+
+    public double ExpertMemory { get; }
+
+    public double CacheMemory { get; }
+
+    // Operations a millisecond for each TFLOPS of the data sheet.
+    private double Dense16 { get; }
+
+    private double Dense8 { get; }
+
+    private double Dense4 { get; }
+
+    private double Expert16 { get; }
+
+    private double Expert8 { get; }
+
+    private double Expert4 { get; }
+
+    public double Attention { get; }
+
+    public double HalfEfficiencyWidth { get; }
+
+    public double DecodeCompute { get; }
+
+    public double ExpertImbalance { get; }
+
+    public double ExpertDrawExponent { get; }
+
+    /// <summary>Multiplier that the costs by layer below have in them already.</summary>
+    public double Overhead { get; }
+
+    public double LayerMs { get; }
+
+    public double ExpertLayerMs { get; }
+
+    public double LatentLayerMs { get; }
+
+    public double LinearLayerMs { get; }
+
+    public double IndexerLayerMs { get; }
+
+    public double StepMs { get; }
+
+    public double SequenceMs { get; }
+
+    public double SequenceRootMs { get; }
+
+    public double AllReduceMs { get; }
+
+    public double AllReduceGrowth { get; }
+
+    public double LinkPerGBps { get; }
+
+    public double PromptInterference { get; }
+
+    public double ChunkInterference { get; }
+
+    public double ChunkLayerMs { get; }
+
+    public double ElementWisePasses { get; }
+
+    public double PredictedPositions { get; }
+
+    public double PredictedTokensAccepted { get; }
+
+    public double DenseRampTokens { get; }
+
+    public double ExpertRampTokens { get; }
+
+    public double PromptLayerMs { get; }
+
+    public double PromptExpertLayerMs { get; }
+
+    public double PromptLatentLayerMs { get; }
+
+    public double PromptLinearLayerMs { get; }
+
+    public double PromptIndexerLayerMs { get; }
+
+    public double PromptExpertParallelLayerMs { get; }
+
+    public double RequestMs { get; }
+
+    public double RequestOfSteadyLoad { get; }
+
+    public double PromptDense { get; }
+
+    public double PromptExpert { get; }
+
+    public double PromptRest { get; }
+
+    public double StepInProgress { get; }
+
+    public double Burst { get; }
+
+    public double BurstOfSteadyLoad { get; }
+
+    public double Bunching { get; }
+
+    public double BunchingHalfLoad { get; }
+
+    public double Wait { get; }
+
+    public double PackedLatency { get; }
+
+    public double BalanceSteps { get; }
+
+    public double PollSteps { get; }
+
+    public double Queue { get; }
+
+    public double PredictionPrompt { get; }
+
+    public double PredictionLatency { get; }
+
+    public static StepTimeProfile Of(string engine, string gpu, PrecisionClass precision, ModelClass kind) =>
+        s_known.GetOrAdd((engine, gpu, precision, kind), static key =>
+            new StepTimeProfile(key.Engine, key.Gpu, key.Item3, key.Item4));
+
+    public double DensePerTflops(Arithmetic arithmetic) => arithmetic switch
+    {
+        Arithmetic.Fp4 => Dense4,
+        Arithmetic.Fp8 => Dense8,
+        _ => Dense16,
+    };
+
+    public double ExpertPerTflops(Arithmetic arithmetic) => arithmetic switch
+    {
+        Arithmetic.Fp4 => Expert4,
+        Arithmetic.Fp8 => Expert8,
+        _ => Expert16,
+    };
+
+    /// <summary>
+    /// The fit's figures over those of the catalogue, which it took from another edition of the data sheets: coefficients hold for
+    /// the former. 1 for a GPU that was not fitted.
+    /// </summary>
+    private static FittedGpu Scale(StepTimeData data, string name)
+    {
+        if (!data.Gpus.TryGetValue(name, out FittedGpu fitted) || !GpuCatalog.TryGet(name, out GpuSpec? gpu))
+        {
+            return new FittedGpu(1, 1, 1, 1, 1);
+        }
+
+        return new FittedGpu(
+            fitted.MemoryBandwidthGBps / gpu.MemoryBandwidthGBps,
+            fitted.Bits16Tflops / gpu.Fp16Tflops,
+            gpu.DenseTflops.Fp8 is { } fp8 ? fitted.Fp8Tflops / fp8 : 1,
+            gpu.DenseTflops.Fp4 is { } fp4 ? fitted.Fp4Tflops / fp4 : 1,
+            fitted.LinkGBps / gpu.GpuLinkGBps);
+    }
+}
