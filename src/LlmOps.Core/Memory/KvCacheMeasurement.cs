@@ -171,6 +171,10 @@ public static class KvCacheCalculator
                 request.Gpu.Name);
     }
 
+    /// <summary>Sequences of that length that the pool holds at once, with the part of one that is left over.</summary>
+    internal static double SequencesHeld(in MemoryRequest request, long sequenceLength) =>
+        RoomFor(request, sequenceLength).Sequences;
+
     /// <param name="Bytes">The pool on all ranks and stages.</param>
     /// <param name="Room">What the fullest stage has room for.</param>
     private readonly record struct Pool(double Bytes, KvRoom Room)

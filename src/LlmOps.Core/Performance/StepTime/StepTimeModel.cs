@@ -93,7 +93,10 @@ internal readonly record struct StepTimeParts
 
     public double PromptWaiting { get; init; }
 
-    public double PromptQueue { get; init; }
+    /// <summary>Rounds of other users' requests before one is admitted.</summary>
+    public double QueueRounds { get; init; }
+
+    public double OutputLength { get; init; }
 
     public double PromptExtra { get; init; }
 
@@ -101,6 +104,8 @@ internal readonly record struct StepTimeParts
 
     /// <summary>A step over the tokens that it yields.</summary>
     public double Decode => Step / TokensPerStep;
+
+    public double PromptQueue => QueueRounds * ((OutputLength * (Decode + Interference)) + PromptWork);
 
     public double TimePerOutputToken => (Decode + Interference) * TokenCorrection;
 
@@ -118,14 +123,7 @@ internal static class StepTimeModel
     /// <summary>Tokens of a prompt that engines process in one pass.</summary>
     public const double ChunkTokens = 8192;
 
-    /// <summary>
-    /// GB/s for each TFLOPS of 16-bit products: the mean of the fitted GPUs. How soon users come back is taken at this ratio, or
-    /// at the data sheet of a fitted GPU, so that a faster memory makes no request wait for others that came back sooner.
-    /// </summary>
-    private const double ReferenceGBpsPerTflops = 3.7;
-
     private static readonly ConcurrentDictionary<(string? Family, string Engine, string Gpu, PrecisionClass), Corrections> s_corrections = [];
-    private static readonly ConcurrentDictionary<string, double> s_referenceBandwidths = [];
 
     public static StepTimeParts Predict(in StepTimeCase c)
     {
@@ -192,9 +190,11 @@ internal static class StepTimeModel
         double input = c.InputLength;
         double chunks = Math.Ceiling(input / ChunkTokens);
         double inChunk = Math.Min(input, ChunkTokens);
-        double promptDense = (c.AttentionRanks > 1
-            ? ((2 * input * (everyToken + shape.Dense.Elements)) + (2 * headElements)) / gpus
-            : (2 * input * (everyToken + denseElements)) + (2 * headElements)) / dense;
+        double promptHead = 2 * headElements / (c.AttentionRanks > 1 ? gpus : 1) / dense;
+        double promptBody = 2 * input / dense * (c.AttentionRanks > 1
+            ? (everyToken + shape.Dense.Elements) / gpus
+            : everyToken + denseElements);
+        double promptDense = promptBody + promptHead;
         double promptExperts = 2 * input * routedElements / expert;
         double promptRest = (p.ElementWisePasses * shape.LayerCount * input * h * 2 / memory / (c.AttentionRanks > 1 ? gpus : 1))
             + (PromptAttention(shape, input) / gpus / attention)
@@ -209,11 +209,12 @@ internal static class StepTimeModel
                 * ((Math.Max(promptExpertBytes - decoding.ExpertBytes, 0) / (memory * p.ExpertMemory))
                     + (chunks * p.ChunkLayerMs * shape.LayerCount)))) / c.Stages;
 
-        double denseRamp = 1 + (p.DenseRampTokens / inChunk);
+        // Short prompts fill the chip badly. The head runs for one token alone, however long the prompt is.
+        double rampedDense = (promptBody * (1 + (p.DenseRampTokens / inChunk))) + promptHead;
         double expertRamp = shape.ExpertCount == 0
             ? 1
             : 1 + (p.ExpertRampTokens / Math.Max(inChunk * shape.ExpertsPerToken / shape.ExpertCount, 1e-3));
-        double aloneDense = Nearer(promptDense * denseRamp, chunks * denseBytes / (memory * p.DenseMemory), p.Norm);
+        double aloneDense = Nearer(rampedDense, chunks * denseBytes / (memory * p.DenseMemory), p.Norm);
         double aloneExperts = imbalance
             * Nearer(promptExperts * expertRamp, chunks * promptExpertBytes / (memory * p.ExpertMemory), p.Norm);
         double filled = Math.Min(input / ChunkTokens, 1);
@@ -233,7 +234,8 @@ internal static class StepTimeModel
             + (p.PackedLatency * latency)) / c.Stages;
 
         // Chunks of a prompt follow each other through the stages.
-        alone *= (chunks + c.Stages - 1) / (chunks * c.Stages);
+        double passes = Math.Max(1, input / ChunkTokens);
+        alone *= (passes + c.Stages - 1) / (passes * c.Stages);
 
         double reference = ReferenceBandwidth(c.Gpu);
         double referenceStep = reference == c.Gpu.MemoryBandwidthGBps
@@ -243,7 +245,6 @@ internal static class StepTimeModel
         double waiting = (p.Wait * oneMore * load / (1 + (0.1 * load)))
             + (p.Burst * (c.IsSteadyLoad ? p.BurstOfSteadyLoad : 1) * others * oneMore)
             + (p.Bunching * others * oneMore * load / (load + p.BunchingHalfLoad));
-        double beforeCorrection = (step / tokensPerStep) + interference;
         Corrections corrections = CorrectionsOf(c, shape);
         return new StepTimeParts
         {
@@ -266,7 +267,8 @@ internal static class StepTimeModel
             PromptWork = alone,
             PromptStep = p.StepInProgress * step,
             PromptWaiting = waiting,
-            PromptQueue = Math.Max((c.Users / c.Running) - 1, 0) * ((c.OutputLength * beforeCorrection) + alone) * p.Queue,
+            QueueRounds = Math.Max((c.Users / c.Running) - 1, 0) * p.Queue,
+            OutputLength = c.OutputLength,
             PromptExtra = ((c.AttentionRanks > 1 ? p.BalanceSteps : 0) + (p.PollSteps * (c.PollInterval - 1))) * step,
             PromptCorrection = corrections.TimeToFirstToken,
         };
@@ -325,9 +327,12 @@ internal static class StepTimeModel
         return operations;
     }
 
-    private static double ReferenceBandwidth(GpuSpec gpu) => KeyOf(gpu).Length > 0
-        ? s_referenceBandwidths.GetOrAdd(gpu.Name, static name => GpuCatalog.Get(name).MemoryBandwidthGBps)
-        : ReferenceGBpsPerTflops * gpu.Fp16Tflops;
+    /// <summary>
+    /// The bandwidth at which it is taken how soon users come back: the catalogue's. Were it the one asked about, a faster memory
+    /// would make requests wait longer, for users who come back sooner.
+    /// </summary>
+    private static double ReferenceBandwidth(GpuSpec gpu) =>
+        GpuCatalog.TryGet(gpu.Name, out GpuSpec? sheet) ? sheet.MemoryBandwidthGBps : gpu.MemoryBandwidthGBps;
 
     private static Corrections CorrectionsOf(in StepTimeCase c, StepTimeShape shape) => s_corrections.GetOrAdd(
         (StepTimeData.Instance.FamilyOf(c.Model.Name), c.Engine, KeyOf(c.Gpu), shape.Precision),

@@ -1,0 +1,145 @@
+using LlmOps.Core.Hardware;
+using LlmOps.Core.Memory;
+using LlmOps.Core.Performance.StepTime;
+using LlmOps.Core.Precision;
+
+namespace LlmOps.Core.Performance;
+
+/// <summary>Estimates what users of a served model wait for, and what the GPUs deliver.</summary>
+public static class PerformanceEstimator
+{
+    /// <summary>
+    /// How many times slower than vLLM's, at the most, a step of Hugging Face transformers is taken to be: the same kernels, but
+    /// launched one by one from Python, and sequences padded to one length. No measurement supports it yet.
+    /// </summary>
+    internal const double TransformersSlowdown = 3;
+
+    /// <exception cref="LlmOpsException">The request is out of bounds or contradicts itself.</exception>
+    public static PerformanceEstimate Estimate(in PerformanceEstimateRequest request)
+    {
+        request.Validate();
+        MemoryRequest memory = request.Memory;
+        if (!(KvCacheCalculator.SequencesHeld(memory, memory.SequenceLength) >= 1))
+        {
+            return new PerformanceEstimate(request, 0, null);
+        }
+
+        double running = Running(request, memory);
+        return new PerformanceEstimate(request, running, Compute(request, running));
+    }
+
+    /// <summary>The engine whose coefficients are used; that of another for an engine without.</summary>
+    internal static string FittedEngine(Engine engine) => EnumNames.Of(IsFitted(engine) ? engine : Engine.vLLM);
+
+    internal static bool IsFitted(Engine engine) => engine is Engine.vLLM or Engine.SGLang or Engine.TensorRtLlm;
+
+    /// <summary>The times for that many running requests of a copy.</summary>
+    internal static PerformanceTimes Compute(in PerformanceEstimateRequest request, double running)
+    {
+        MemoryRequest memory = request.Memory;
+        GpuSpec gpu = memory.Gpu!;
+        Quantization quantization = memory.EffectiveQuantization;
+        double elementBytes = KvCacheMemory.ElementBytes(memory);
+        Workload workload = new(memory.Model, (long)Math.Max(1, running), request.InputLength, request.OutputLength)
+        {
+            Quantization = quantization,
+            KvCacheDataType = memory.KvCacheDataType != KvCacheDataType.Auto ? memory.KvCacheDataType : elementBytes switch
+            {
+                <= 1 => KvCacheDataType.FP8,
+                <= 2 => KvCacheDataType.FP16,
+                _ => KvCacheDataType.FP32,
+            },
+        };
+        long users = memory.BatchSize * request.AttentionRanks;
+        bool isLlamaCpp = memory.Engine == Engine.LlamaCpp;
+        StepTimeParts parts = isLlamaCpp
+            ? LlamaCppTime.Predict(memory, workload with { BatchSize = users }, running)
+            : StepTimeModel.Predict(new StepTimeCase(memory.Model, quantization, gpu, FittedEngine(memory.Engine))
+            {
+                TensorRanks = memory.Parallelism.Tensor,
+                AttentionRanks = request.AttentionRanks,
+                Stages = memory.Parallelism.Pipeline,
+                DividesExperts = memory.Parallelism.Expert > 1,
+                CacheElementBytes = elementBytes,
+                Users = users,
+                Running = running,
+                InputLength = request.InputLength,
+                OutputLength = request.OutputLength,
+                PredictsAhead = request.MultiTokenPrediction,
+            });
+        int gpus = memory.Parallelism.Tensor * request.AttentionRanks * memory.Parallelism.Pipeline;
+        PhysicalFloor job = PhysicalFloor.Of(workload, gpu, gpus);
+        PhysicalFloor prompt = PhysicalFloor.Of(workload with { BatchSize = 1, OutputLength = 1 }, gpu, gpus);
+        long steps = request.OutputLength - 1;
+        double promptFloor = 1000 * prompt.PrefillSeconds;
+        double decodeFloor = steps == 0 ? 0 : 1000 * job.DecodeSeconds / steps / parts.TokensPerStep;
+
+        // During an answer each other user's prompt comes up once, and a request that must queue waits for whole ones.
+        double others = promptFloor * Math.Max(running - 1, 0) / request.OutputLength;
+        double tokenFloor = steps == 0 ? 0 : decodeFloor + others;
+        double rounds = Math.Max((users / running) - 1, 0);
+        double firstFloor = ((1 + rounds) * (promptFloor + others)) + (rounds * steps * tokenFloor);
+        return new PerformanceTimes(
+            parts,
+            Math.Max(tokenFloor, parts.TimePerOutputToken),
+            Math.Max(firstFloor, parts.TimeToFirstToken),
+            decodeFloor,
+            isLlamaCpp ? LlamaCppTime.Bounds(gpu, running) : Bounds(memory, gpu));
+    }
+
+    /// <summary>
+    /// Requests of a copy that run at once: all of its users', or as many as the KV pool holds. Engines that page hold what a
+    /// sequence has come to, half its output on average; TensorRT-LLM sets its end aside.
+    /// </summary>
+    private static double Running(in PerformanceEstimateRequest request, in MemoryRequest memory)
+    {
+        long held = request.InputLength
+            + (memory.Engine == Engine.TensorRtLlm ? request.OutputLength : (request.OutputLength + 1) / 2);
+        double room = KvCacheCalculator.SequencesHeld(memory, held);
+        double most = Math.Min(room, memory.MaxSequences ?? double.MaxValue);
+        return request.AttentionRanks * Math.Min(memory.BatchSize, Math.Max(1, most));
+    }
+
+    private static StepTimeBounds Bounds(in MemoryRequest memory, GpuSpec gpu)
+    {
+        StepTimeData data = StepTimeData.Instance;
+        string? family = data.FamilyOf(memory.Model.Name);
+        bool knowsGpu = StepTimeModel.KeyOf(gpu).Length > 0, knowsEngine = IsFitted(memory.Engine);
+        bool isKnown = family is not null && knowsGpu && knowsEngine
+            && data.TimePerOutputTokenGroups.ContainsKey($"{family}|{EnumNames.Of(memory.Engine)}|{gpu.Name}|*");
+        StepTimeBounds bounds = data.BoundsWithout(isKnown ? "known" : "combination");
+        if (family is null)
+        {
+            bounds = bounds.Or(data.BoundsWithout("family"));
+        }
+
+        if (!knowsGpu)
+        {
+            bounds = bounds.Or(data.BoundsWithout("gpu"));
+        }
+
+        if (!knowsEngine)
+        {
+            StepTimeBounds engine = data.BoundsWithout("engine");
+            bounds = bounds.Or(new StepTimeBounds(
+                engine.TimePerOutputToken with { High = engine.TimePerOutputToken.High * TransformersSlowdown },
+                engine.TimeToFirstToken with { High = engine.TimeToFirstToken.High * TransformersSlowdown },
+                engine.TokensPerSecond with { Low = engine.TokensPerSecond.Low / TransformersSlowdown }));
+        }
+
+        return bounds;
+    }
+}
+
+/// <summary>Times of one copy, and what they are made of.</summary>
+/// <param name="Parts">As the formulas have them.</param>
+/// <param name="TimePerOutputTokenMs">Their sum, or what hardware needs at least.</param>
+/// <param name="TimeToFirstTokenMs">The same.</param>
+/// <param name="DecodeFloorMs">The least time of a token without other users' prompts.</param>
+/// <param name="Bounds">Measured over predicted.</param>
+internal sealed record PerformanceTimes(
+    StepTimeParts Parts,
+    double TimePerOutputTokenMs,
+    double TimeToFirstTokenMs,
+    double DecodeFloorMs,
+    StepTimeBounds Bounds);

@@ -1,0 +1,99 @@
+using System.Globalization;
+using LlmOps.Core.Memory;
+using LlmOps.Core.Performance.StepTime;
+
+namespace LlmOps.Core.Performance;
+
+/// <summary>Puts the parts of an estimated time into words.</summary>
+internal static class PerformanceTerms
+{
+    private const string Floor = "operations over the dense peak, bytes over the bandwidth (data sheet)";
+
+    public static PerformanceBottleneck Bottleneck(in PerformanceEstimateRequest request, PerformanceTimes times)
+    {
+        StepTimeParts p = times.Parts;
+        if (request.OutputLength == 1)
+        {
+            double overhead = p.PromptConstant + p.PromptLatency;
+            return overhead > p.PromptWork + p.PromptWaiting + p.PromptQueue
+                ? PerformanceBottleneck.Overhead
+                : PerformanceBottleneck.Compute;
+        }
+
+        double compute = p.ComputeBound + (p.Interference * p.TokensPerStep);
+        double memory = p.Dense + p.Experts + p.Cache - p.ComputeBound;
+        double communication = p.AllReduceLatency + p.AllReduceTransfer + p.Hops;
+        double launches = p.Layers + p.Fixed + p.Sequences;
+        double most = Math.Max(Math.Max(compute, memory), Math.Max(communication, launches));
+        bool isRaised = times.TimePerOutputTokenMs > p.TimePerOutputToken;
+        return isRaised || most == memory ? (isRaised && compute > memory ? PerformanceBottleneck.Compute : PerformanceBottleneck.Memory)
+            : most == compute ? PerformanceBottleneck.Compute
+            : most == communication ? PerformanceBottleneck.Communication
+            : PerformanceBottleneck.Overhead;
+    }
+
+    public static IReadOnlyList<PerformanceTerm> Explain(
+        in PerformanceEstimateRequest request, PerformanceTimes times, double running)
+    {
+        MemoryRequest memory = request.Memory;
+        StepTimeParts p = times.Parts;
+        StepTimeData data = StepTimeData.Instance;
+        bool isLlamaCpp = memory.Engine == Engine.LlamaCpp;
+        string source = isLlamaCpp ? data.LlamaCpp.Source : data.Source;
+        Evidence fitted = memory.Engine == Engine.Transformers ? Evidence.Assumed : Evidence.Fitted;
+        List<PerformanceTerm> terms = [];
+        double tokens = p.TokensPerStep;
+        string per = tokens > 1 ? Text($", over {tokens:0.00} tokens a step") : "";
+        string batch = Text($"{running:0.#} running sequences");
+        OfToken("DenseWeights", p.Dense / tokens,
+            Text($"attention, dense and shared layers and head for {batch}: bytes over achieved bandwidth or operations over achieved rate, nearer to the larger"));
+        OfToken("RoutedExperts", p.Experts / tokens, Text($"the same of the experts that {batch} pick between them"));
+        OfToken("KvCache", p.Cache / tokens, Text(
+            $"keys and values of {batch} at {request.InputLength + (request.OutputLength / 2)} tokens, read and multiplied"));
+        OfToken("CommunicationLatency", p.AllReduceLatency / tokens, "two exchanges a layer between the GPUs, by their number");
+        OfToken("CommunicationTransfer", p.AllReduceTransfer / tokens, "hidden states over the link between the GPUs");
+        OfToken("PipelineHops", p.Hops / tokens, "hidden states from stage to stage; stages work on different sequences",
+            isLlamaCpp ? fitted : Evidence.Assumed);
+        OfToken("KernelLaunches", p.Layers / tokens, "a cost a layer, by kind of layer");
+        OfToken("Scheduling", p.Fixed / tokens, "a cost a step");
+        OfToken("SequenceOverhead", p.Sequences / tokens, "a cost a sequence, and a layer and root of the sequences");
+        OfToken("PromptInterference", p.Interference, Text($"prompts of {Math.Max(running - 1, 0):0.#} other sequences between the steps"),
+            isLlamaCpp ? Evidence.Assumed : fitted);
+        double corrected = p.TimePerOutputToken;
+        OfToken("GroupCorrection", corrected - p.Decode - p.Interference, "shrunk residual of this model, engine, GPU and precision");
+        Add(PerformancePhase.OutputToken, "PhysicalFloor", times.TimePerOutputTokenMs - corrected,
+            "raised to the least that hardware allows", Evidence.Datasheet, Floor);
+
+        OfPrompt("PromptWork", p.PromptWork, Text(
+            $"{request.InputLength} tokens through all layers alone: operations over achieved rate or weights over achieved bandwidth, nearer to the larger"));
+        OfPrompt("PromptLaunches", p.PromptLatency, "a cost a layer and pass, by kind of layer");
+        OfPrompt("RequestHandling", p.PromptConstant, "a cost a request");
+        OfPrompt("StepInProgress", p.PromptStep, "the step that is under way");
+        OfPrompt("OtherPrompts", p.PromptWaiting,
+            "prompts of other users before this one: by load, the burst at the start of a run, and bunching");
+        OfPrompt("Queue", p.PromptQueue, Text(
+            $"{running:0.#} of {memory.BatchSize * (long)request.AttentionRanks} users' requests fit the KV pool; the others wait for whole answers"));
+        OfPrompt("StepsUntilAdmitted", p.PromptExtra, "steps until attention ranks are balanced");
+        double uncorrected = p.TimeToFirstToken / p.PromptCorrection;
+        OfPrompt("GroupCorrection", p.TimeToFirstToken - uncorrected, "shrunk residual of this model, engine, GPU and precision");
+        Add(PerformancePhase.FirstToken, "PhysicalFloor", times.TimeToFirstTokenMs - p.TimeToFirstToken,
+            "raised to the least that hardware allows", Evidence.Datasheet, Floor);
+        return terms;
+
+        void OfToken(string name, double ms, string formula, Evidence? evidence = null) =>
+            Add(PerformancePhase.OutputToken, name, ms, formula + per, evidence ?? fitted, source);
+
+        void OfPrompt(string name, double ms, string formula) =>
+            Add(PerformancePhase.FirstToken, name, ms, formula, fitted, source);
+
+        void Add(PerformancePhase phase, string name, double ms, string formula, Evidence evidence, string ground)
+        {
+            if (ms != 0)
+            {
+                terms.Add(new PerformanceTerm(phase, name, ms, formula, evidence, ground));
+            }
+        }
+    }
+
+    private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+}
