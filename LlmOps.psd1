@@ -20,6 +20,7 @@
         'Get-GpuInstance'
         'Get-LlmMemoryEstimate'
         'Get-LlmModel'
+        'Get-LlmPerformanceEstimate'
         'Import-LlmServerLog'
         'Measure-KvCache'
         'New-LlmCalibration'

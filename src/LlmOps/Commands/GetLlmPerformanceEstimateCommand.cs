@@ -1,0 +1,161 @@
+using System.Management.Automation;
+using LlmOps.Binding;
+using LlmOps.Completion;
+using LlmOps.Core;
+using LlmOps.Core.Hardware;
+using LlmOps.Core.Memory;
+using LlmOps.Core.Models;
+using LlmOps.Core.Performance;
+using LlmOps.Core.Precision;
+
+namespace LlmOps.Commands;
+
+/// <summary>Estimates what users of a served model wait for, and what its GPUs deliver.</summary>
+[Cmdlet(VerbsCommon.Get, "LlmPerformanceEstimate")]
+[OutputType(typeof(PerformanceEstimate))]
+public sealed class GetLlmPerformanceEstimateCommand : LlmOpsCmdlet
+{
+    private const long DefaultInputLength = 1024;
+    private const long DefaultOutputLength = 1024;
+
+    private readonly ResolvedValues<string, Quantization> _quantizations;
+    private readonly ResolvedValues<GpuReference, GpuSpec> _gpus;
+    private readonly HashSet<string> _warnedOfContext = [];
+
+    public GetLlmPerformanceEstimateCommand()
+    {
+        _quantizations = new(names => ResolveEach(names, Core.Precision.Quantization.Parse));
+        _gpus = new(gpus => ResolveEach(gpus, gpu => gpu.Resolve()));
+    }
+
+    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(ModelNameCompleter))]
+    public ModelReference[] Model { get; set; } = [];
+
+    [Parameter(Mandatory = true, Position = 1, ValueFromPipelineByPropertyName = true)]
+    [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(GpuNameCompleter))]
+    public GpuReference[] Gpu { get; set; } = [];
+
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [Converted(typeof(Engine))]
+    [ArgumentCompleter(typeof(EngineCompleter))]
+    public EngineReference[]? Engine { get; set; }
+
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(QuantizationCompleter))]
+    public string[]? Quantization { get; set; }
+
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [Converted(typeof(KvCacheDataType))]
+    public KvCacheDataType[]? KvCacheDataType { get; set; }
+
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [Converted(typeof(long))]
+    public long[]? BatchSize { get; set; }
+
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [Converted(typeof(long))]
+    public long[]? InputLength { get; set; }
+
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [Converted(typeof(long))]
+    public long[]? OutputLength { get; set; }
+
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [Alias("TP")]
+    [Converted(typeof(int))]
+    public int[]? TensorParallelSize { get; set; }
+
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [Alias("PP")]
+    [Converted(typeof(int))]
+    public int[]? PipelineParallelSize { get; set; }
+
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [Alias("EP")]
+    [Converted(typeof(int))]
+    public int[]? ExpertParallelSize { get; set; }
+
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [Alias("DP")]
+    [Converted(typeof(int))]
+    public int[]? DataParallelSize { get; set; }
+
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [Converted(typeof(double))]
+    public double[]? GpuMemoryUtilization { get; set; }
+
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [Converted(typeof(long))]
+    public long[]? MaxSequences { get; set; }
+
+    [Parameter]
+    public SwitchParameter MultiTokenPrediction { get; set; }
+
+    protected override void ProcessRecord()
+    {
+        IReadOnlyList<Quantization>? quantizations = _quantizations.Of(Quantization);
+        IReadOnlyList<GpuSpec>? gpus = _gpus.Of(Gpu);
+        if (quantizations is { Count: 0 } || gpus is null or { Count: 0 })
+        {
+            return;
+        }
+
+        foreach (LlmModel model in ResolveModels(Model))
+        {
+            Try(() =>
+            {
+                foreach (PerformanceEstimateRequest request in Combinations(model, quantizations, gpus).Enumerate())
+                {
+                    StopToken.ThrowIfCancellationRequested();
+                    WarnOfContext(request);
+                    Try(() => WriteObject(PerformanceEstimator.Estimate(request)));
+                }
+            });
+        }
+    }
+
+    private Sweep<PerformanceEstimateRequest> Combinations(
+        LlmModel model, IReadOnlyList<Quantization>? quantizations, IReadOnlyList<GpuSpec> gpus)
+    {
+        static PerformanceEstimateRequest With(PerformanceEstimateRequest r, MemoryRequest deployment) =>
+            r with { Deployment = deployment };
+
+        static PerformanceEstimateRequest Divided(PerformanceEstimateRequest r, Parallelism parallelism) =>
+            With(r, r.Deployment with { Parallelism = parallelism });
+
+        PerformanceEstimateRequest seed = new(new MemoryRequest(model), DefaultInputLength, DefaultOutputLength)
+        {
+            MultiTokenPrediction = MultiTokenPrediction,
+        };
+        return new Sweep<PerformanceEstimateRequest>(seed)
+            .Over(Engine, (r, v) => With(r, r.Deployment with { Engine = v.Engine }))
+            .Over(quantizations, (r, v) => With(r, r.Deployment with { Quantization = v }))
+            .Over(KvCacheDataType, (r, v) => With(r, r.Deployment with { KvCacheDataType = v }))
+            .Over(gpus, (r, v) => With(r, r.Deployment with { Gpu = v }))
+            .Over(TensorParallelSize, (r, v) => Divided(r, r.Deployment.Parallelism with { Tensor = v }))
+            .Over(PipelineParallelSize, (r, v) => Divided(r, r.Deployment.Parallelism with { Pipeline = v }))
+            .Over(ExpertParallelSize, (r, v) => Divided(r, r.Deployment.Parallelism with { Expert = v }))
+            .Over(DataParallelSize, (r, v) => Divided(r, r.Deployment.Parallelism with { Data = v }))
+            .Over(GpuMemoryUtilization, (r, v) => With(r, r.Deployment with { GpuMemoryUtilization = v }))
+            .Over(MaxSequences, (r, v) => With(r, r.Deployment with { MaxSequences = v }))
+            .Over(BatchSize, (r, v) => With(r, r.Deployment with { BatchSize = v }))
+            .Over(InputLength, (r, v) => r with { InputLength = v })
+            .Over(OutputLength, (r, v) => r with { OutputLength = v });
+    }
+
+    /// <summary>Says once for each model that its context is shorter than what is asked about; the figures hold all the same.</summary>
+    private void WarnOfContext(in PerformanceEstimateRequest request)
+    {
+        LlmModel model = request.Deployment.Model;
+        double tokens = (double)request.InputLength + request.OutputLength;
+        if (tokens > model.ContextLength && _warnedOfContext.Add(model.Name))
+        {
+            WriteWarning(FormattableString.Invariant(
+                $"{model.Name} was made for {model.ContextLength} tokens of context; {tokens:0} are more."));
+        }
+    }
+}
