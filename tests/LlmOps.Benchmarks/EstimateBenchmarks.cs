@@ -14,6 +14,7 @@ public class EstimateBenchmarks
     private MemoryRequest _memory;
     private MemoryRequest _training;
     private PerformanceRequest _performance;
+    private PerformanceEstimateRequest _fitted;
 
     /// <summary>A dense model, one with windowed layers, and one with latent attention and experts.</summary>
     [Params("Llama-3.1-8B", "Gemma-3-27B", "DeepSeek-V3")]
@@ -41,6 +42,7 @@ public class EstimateBenchmarks
         };
         _performance = new PerformanceRequest(
             new Workload(model, 32, 2048, 2048) { Quantization = Quantization.Parse("FP8") }, gpu, 8);
+        _fitted = new PerformanceEstimateRequest(_memory, 2048, 2048);
     }
 
     [Benchmark]
@@ -52,6 +54,9 @@ public class EstimateBenchmarks
     [Benchmark]
     public double MemoryAndTiming() =>
         MemoryEstimator.Estimate(_memory).TotalGiB + RooflineModel.Instance.Predict(_performance).TotalSeconds;
+
+    [Benchmark]
+    public double? Performance() => PerformanceEstimator.Estimate(_fitted).TokensPerSecond;
 
     [Benchmark]
     public long KvCache() => KvCacheCalculator.Measure(_memory).TotalBytes;
