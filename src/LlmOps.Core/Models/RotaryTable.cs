@@ -7,7 +7,7 @@ namespace LlmOps.Core.Models;
 /// <param name="Rows">Positions that the table reaches to.</param>
 /// <param name="Dimension">Rotated elements of a head.</param>
 /// <param name="IsFloat32">Whether the table stays in FP32 in a model of another type.</param>
-public readonly record struct RotaryTable(long Rows, int Dimension, bool IsFloat32 = false)
+public sealed record RotaryTable(long Rows, int Dimension, bool IsFloat32 = false)
 {
     /// <summary>Bytes in a model that computes in elements of that size.</summary>
     public double Bytes(int elementBytes) => (double)Rows * Dimension * (IsFloat32 ? sizeof(float) : elementBytes);

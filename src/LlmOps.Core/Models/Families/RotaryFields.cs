@@ -10,23 +10,17 @@ internal static class RotaryFields
 {
     private const long MostRows = 1L << 32;
 
-    /// <summary>Families whose layers know no positions, or learned or relative ones.</summary>
-    private static readonly HashSet<string> s_without = new(StringComparer.Ordinal)
-    {
-        "opt", "gpt2", "gpt_bigcode", "bloom", "mpt", "mamba", "mamba2", "falcon_mamba", "jamba", "nemotron_h",
-    };
+    /// <summary>Layers that know no positions, or learned or relative ones.</summary>
+    private static bool HasNone(string family) => family is "opt" or "gpt2" or "gpt_bigcode" or "bloom" or "mpt" or "mamba" or "mamba2"
+        or "falcon_mamba" or "jamba" or "nemotron_h";
 
-    /// <summary>Families whose scaled tables vLLM leaves in FP32 (DeepseekScalingRotaryEmbedding).</summary>
-    private static readonly HashSet<string> s_float32 = new(StringComparer.Ordinal)
-    {
-        "deepseek_v2", "deepseek_v3", "deepseek_v32", "kimi_k2", "kimi_k25", "kimi_vl",
-    };
+    /// <summary>Scaled tables that vLLM leaves in FP32 (DeepseekScalingRotaryEmbedding).</summary>
+    private static bool IsFloat32(string family) =>
+        family is "deepseek_v2" or "deepseek_v3" or "deepseek_v32" or "kimi_k2" or "kimi_k25" or "kimi_vl";
 
-    /// <summary>Families whose tables reach four times as far, for the positions of images (MRotaryEmbedding).</summary>
-    private static readonly HashSet<string> s_multimodal = new(StringComparer.Ordinal)
-    {
-        "qwen2_vl", "qwen2_5_vl", "qwen3_vl", "qwen3_vl_moe", "qwen3_5", "qwen3_5_moe",
-    };
+    /// <summary>Tables that reach four times as far, for the positions of images (MRotaryEmbedding).</summary>
+    private static bool IsMultimodal(string family) =>
+        family is "qwen2_vl" or "qwen2_5_vl" or "qwen3_vl" or "qwen3_vl_moe" or "qwen3_5" or "qwen3_5_moe";
 
     public static ImmutableArray<RotaryTable> Read(string family, ConfigFields fields, ModelArchitecture model)
     {
@@ -42,7 +36,7 @@ internal static class RotaryFields
             });
         }
 
-        if (width == 0 || s_without.Contains(family) || model.LearnedPositionCount > 0
+        if (width == 0 || HasNone(family) || model.LearnedPositionCount > 0
             || (family == "falcon" && fields.Flag("alibi", false))
             || (family == "granitemoehybrid" && fields.Text("position_embedding_type") != "rope"))
         {
@@ -54,14 +48,10 @@ internal static class RotaryFields
         long positions = model.ContextLength;
         ConfigFields? scaling = text.Object("rope_scaling") ?? text.Object("rope_parameters");
         long rows = Math.Min(MostRows, Rows(family, text, scaling, positions));
-        List<RotaryTable> tables = [new(rows, dimension, isLatent && s_float32.Contains(family))];
-        if (family is "gemma3" or "gemma3_text")
-        {
-            // Windowed layers turn by a base of their own, without scaling.
-            tables.Add(new RotaryTable(positions, dimension));
-        }
+        RotaryTable table = new(rows, dimension, isLatent && IsFloat32(family));
 
-        return [.. tables];
+        // Windowed layers of Gemma 3 turn by a base of their own, without scaling.
+        return family is "gemma3" or "gemma3_text" ? [table, new RotaryTable(positions, dimension)] : [table];
     }
 
     /// <summary>The part of a head that is rotated.</summary>
@@ -82,7 +72,7 @@ internal static class RotaryFields
         double factor = scaling is { } f && f.Has("factor") ? f.Number("factor") : 1;
         long? original = scaling?.OptionalWidth("original_max_position_embeddings")
             ?? fields.OptionalWidth("original_max_position_embeddings");
-        if (s_multimodal.Contains(family))
+        if (IsMultimodal(family))
         {
             return 4 * positions;
         }
