@@ -74,14 +74,10 @@ public sealed class GetLlmModelCommand : LlmOpsCmdlet
         switch (ParameterSetName)
         {
             case PathSet:
-                foreach (string path in Path)
-                {
-                    Try(() => ReadEach(ResolvePath(path)));
-                }
-
+                UseFiles(Path, Read);
                 break;
             case LiteralPathSet:
-                ReadEach(ResolveEach(LiteralPath, ResolveLiteralPath));
+                UseLiteralFiles(LiteralPath, Read);
                 break;
             case ModelSet:
                 WriteObject(Model);
@@ -108,19 +104,14 @@ public sealed class GetLlmModelCommand : LlmOpsCmdlet
     /// <summary>Made with the first record, so that a setting that cannot be used is an error like others.</summary>
     private HubReader Hub => _hub ??= new HubReader(this, Endpoint, Token, Offline, TimeoutSeconds, StopToken);
 
-    private void ReadEach(IEnumerable<string> files)
+    private void Read(string file)
     {
-        foreach (string file in files)
+        // All parts of a split model stand for it; of a folder's files it comes out once.
+        string first = ModelFile.FirstPart(file);
+        if (first == file || !_splitModels.Contains(first))
         {
-            StopToken.ThrowIfCancellationRequested();
-
-            // All parts of a split model stand for it; of a folder's files it comes out once.
-            string first = ModelFile.FirstPart(file);
-            bool isKnownPart = first != file && _splitModels.Contains(first);
-            if (!isKnownPart && Try(() => Write(ModelFile.Read(file, StopToken))))
-            {
-                _splitModels.Add(first);
-            }
+            Write(ModelFile.Read(file, StopToken));
+            _splitModels.Add(first);
         }
     }
 

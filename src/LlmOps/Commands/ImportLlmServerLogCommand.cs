@@ -45,14 +45,10 @@ public sealed class ImportLlmServerLogCommand : LlmOpsCmdlet
         switch (ParameterSetName)
         {
             case PathSet:
-                foreach (string path in Path)
-                {
-                    Try(() => ReadEach(ResolvePath(path)));
-                }
-
+                UseFiles(Path, Read);
                 break;
             case LiteralPathSet:
-                ReadEach(ResolveEach(LiteralPath, ResolveLiteralPath));
+                UseLiteralFiles(LiteralPath, Read);
                 break;
             default:
                 foreach (string? text in InputObject ?? [])
@@ -77,23 +73,17 @@ public sealed class ImportLlmServerLogCommand : LlmOpsCmdlet
         }
     }
 
-    private void ReadEach(IEnumerable<string> files)
+    private void Read(string file)
     {
-        foreach (string file in files)
+        bool isShown = false;
+        foreach (ServerLogMeasurement start in ServerLog.Read(file, (done, total) => isShown |= Show(file, done, total), StopToken))
         {
-            Try(() =>
-            {
-                bool isShown = false;
-                foreach (ServerLogMeasurement start in ServerLog.Read(file, (done, total) => isShown |= Show(file, done, total), StopToken))
-                {
-                    Write(start);
-                }
+            Write(start);
+        }
 
-                if (isShown)
-                {
-                    WriteProgress(new ProgressRecord(ProgressId, $"Reading {file}", file) { RecordType = ProgressRecordType.Completed });
-                }
-            });
+        if (isShown)
+        {
+            WriteProgress(new ProgressRecord(ProgressId, $"Reading {file}", file) { RecordType = ProgressRecordType.Completed });
         }
     }
 

@@ -93,6 +93,33 @@ public abstract class LlmOpsCmdlet : PSCmdlet, IDisposable
         }
     }
 
+    /// <summary>
+    /// Has each file that the paths with wildcards stand for used; one that cannot be is an error, and the next has its turn.
+    /// </summary>
+    protected void UseFiles(IEnumerable<string> paths, Action<string> use)
+    {
+        foreach (string path in paths)
+        {
+            Try(() => UseEach(ResolvePath(path), use));
+        }
+    }
+
+    /// <summary>The same for paths that are taken literally.</summary>
+    protected void UseLiteralFiles(IEnumerable<string> paths, Action<string> use) =>
+        UseEach(ResolveEach(paths, ResolveLiteralPath), use);
+
+    private void UseEach(IEnumerable<string> files, Action<string> use)
+    {
+        foreach (string file in files)
+        {
+            Try(() =>
+            {
+                StopToken.ThrowIfCancellationRequested();
+                use(file);
+            });
+        }
+    }
+
     /// <summary>A PowerShell path, which may start with a drive of any provider, as a path of the file system.</summary>
     protected string ResolveLiteralPath(string path)
     {

@@ -58,14 +58,10 @@ public sealed class UpdateGpuInstancePriceCommand : LlmOpsCmdlet
         switch (ParameterSetName)
         {
             case PathSet:
-                foreach (string path in Path)
-                {
-                    Try(() => UpdateFrom(ResolvePath(path)));
-                }
-
+                UseFiles(Path, UpdateFrom);
                 break;
             case LiteralPathSet:
-                UpdateFrom(ResolveEach(LiteralPath, ResolveLiteralPath));
+                UseLiteralFiles(LiteralPath, UpdateFrom);
                 break;
             default:
                 Try(() => Update(PriceFeeds.CheckFeed(Provider), ReadFeed()));
@@ -76,18 +72,11 @@ public sealed class UpdateGpuInstancePriceCommand : LlmOpsCmdlet
     private PriceReading ReadFeed() =>
         PriceReader.ReadAzure(this, PriceFeedOptions.Create(Endpoint, TimeoutSeconds), Region, StopToken);
 
-    private void UpdateFrom(IEnumerable<string> files)
+    private void UpdateFrom(string file)
     {
-        foreach (string file in files)
-        {
-            StopToken.ThrowIfCancellationRequested();
-            Try(() =>
-            {
-                string provider = PriceFeeds.CheckProvider(Provider);
-                DateOnly? date = Date is { } day ? DateOnly.FromDateTime(day) : null;
-                Update(provider, SkyPilotCatalog.Read(file, provider, date, Region, cancel: StopToken));
-            });
-        }
+        string provider = PriceFeeds.CheckProvider(Provider);
+        DateOnly? date = Date is { } day ? DateOnly.FromDateTime(day) : null;
+        Update(provider, SkyPilotCatalog.Read(file, provider, date, Region, cancel: StopToken));
     }
 
     /// <summary>Writes what was read, all at once, and only then says what has changed.</summary>
