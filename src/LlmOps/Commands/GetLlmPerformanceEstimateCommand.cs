@@ -13,14 +13,13 @@ namespace LlmOps.Commands;
 /// <summary>Estimates what users of a served model wait for, and what its GPUs deliver.</summary>
 [Cmdlet(VerbsCommon.Get, "LlmPerformanceEstimate")]
 [OutputType(typeof(PerformanceEstimate))]
-public sealed class GetLlmPerformanceEstimateCommand : LlmOpsCmdlet
+public sealed class GetLlmPerformanceEstimateCommand : DeploymentCmdlet
 {
     private const long DefaultInputLength = 1024;
     private const long DefaultOutputLength = 1024;
 
     private readonly ResolvedValues<string, Quantization> _quantizations;
     private readonly ResolvedValues<GpuReference, GpuSpec> _gpus;
-    private readonly HashSet<string> _warnedOfContext = [];
 
     public GetLlmPerformanceEstimateCommand()
     {
@@ -28,69 +27,15 @@ public sealed class GetLlmPerformanceEstimateCommand : LlmOpsCmdlet
         _gpus = new(gpus => ResolveEach(gpus, gpu => gpu.Resolve()));
     }
 
-    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
-    [ValidateNotNullOrEmpty]
-    [ArgumentCompleter(typeof(ModelNameCompleter))]
-    public ModelReference[] Model { get; set; } = [];
-
     [Parameter(Mandatory = true, Position = 1, ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
     [ArgumentCompleter(typeof(GpuNameCompleter))]
     public GpuReference[] Gpu { get; set; } = [];
 
     [Parameter(ValueFromPipelineByPropertyName = true)]
-    [Converted(typeof(Engine))]
-    [ArgumentCompleter(typeof(EngineCompleter))]
-    public EngineReference[]? Engine { get; set; }
-
-    [Parameter(ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
     [ArgumentCompleter(typeof(QuantizationCompleter))]
     public string[]? Quantization { get; set; }
-
-    [Parameter(ValueFromPipelineByPropertyName = true)]
-    [Converted(typeof(KvCacheDataType))]
-    public KvCacheDataType[]? KvCacheDataType { get; set; }
-
-    [Parameter(ValueFromPipelineByPropertyName = true)]
-    [Converted(typeof(long))]
-    public long[]? BatchSize { get; set; }
-
-    [Parameter(ValueFromPipelineByPropertyName = true)]
-    [Converted(typeof(long))]
-    public long[]? InputLength { get; set; }
-
-    [Parameter(ValueFromPipelineByPropertyName = true)]
-    [Converted(typeof(long))]
-    public long[]? OutputLength { get; set; }
-
-    [Parameter(ValueFromPipelineByPropertyName = true)]
-    [Alias("TP")]
-    [Converted(typeof(int))]
-    public int[]? TensorParallelSize { get; set; }
-
-    [Parameter(ValueFromPipelineByPropertyName = true)]
-    [Alias("PP")]
-    [Converted(typeof(int))]
-    public int[]? PipelineParallelSize { get; set; }
-
-    [Parameter(ValueFromPipelineByPropertyName = true)]
-    [Alias("EP")]
-    [Converted(typeof(int))]
-    public int[]? ExpertParallelSize { get; set; }
-
-    [Parameter(ValueFromPipelineByPropertyName = true)]
-    [Alias("DP")]
-    [Converted(typeof(int))]
-    public int[]? DataParallelSize { get; set; }
-
-    [Parameter(ValueFromPipelineByPropertyName = true)]
-    [Converted(typeof(double))]
-    public double[]? GpuMemoryUtilization { get; set; }
-
-    [Parameter(ValueFromPipelineByPropertyName = true)]
-    [Converted(typeof(long))]
-    public long[]? MaxSequences { get; set; }
 
     [Parameter]
     public SwitchParameter MultiTokenPrediction { get; set; }
@@ -111,7 +56,7 @@ public sealed class GetLlmPerformanceEstimateCommand : LlmOpsCmdlet
                 foreach (PerformanceEstimateRequest request in Combinations(model, quantizations, gpus).Enumerate())
                 {
                     StopToken.ThrowIfCancellationRequested();
-                    WarnOfContext(request);
+                    WarnOfContext(model, (double)request.InputLength + request.OutputLength);
                     Try(() => WriteObject(PerformanceEstimator.Estimate(request)));
                 }
             });
@@ -145,17 +90,5 @@ public sealed class GetLlmPerformanceEstimateCommand : LlmOpsCmdlet
             .Over(BatchSize, (r, v) => With(r, r.Deployment with { BatchSize = v }))
             .Over(InputLength, (r, v) => r with { InputLength = v })
             .Over(OutputLength, (r, v) => r with { OutputLength = v });
-    }
-
-    /// <summary>Says once for each model that its context is shorter than what is asked about; the figures hold all the same.</summary>
-    private void WarnOfContext(in PerformanceEstimateRequest request)
-    {
-        LlmModel model = request.Deployment.Model;
-        double tokens = (double)request.InputLength + request.OutputLength;
-        if (tokens > model.ContextLength && _warnedOfContext.Add(model.Name))
-        {
-            WriteWarning(FormattableString.Invariant(
-                $"{model.Name} was made for {model.ContextLength} tokens of context; {tokens:0} are more."));
-        }
     }
 }

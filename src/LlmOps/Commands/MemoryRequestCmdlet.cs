@@ -15,13 +15,12 @@ namespace LlmOps.Commands;
 /// The parameters that describe how a model is run, and their sweep: each list is an axis, and each combination one
 /// request.
 /// </summary>
-public abstract class MemoryRequestCmdlet : LlmOpsCmdlet
+public abstract class MemoryRequestCmdlet : DeploymentCmdlet
 {
     private const long DefaultSequenceLength = 2048;
 
     private readonly ResolvedValues<string, Quantization> _quantizations;
     private readonly ResolvedValues<GpuReference, GpuSpec> _gpus;
-    private readonly HashSet<string> _warnedOfContext = [];
     private MemoryCalibration? _calibration;
     private bool _isCalibrated = true;
 
@@ -30,16 +29,6 @@ public abstract class MemoryRequestCmdlet : LlmOpsCmdlet
         _quantizations = new(names => ResolveEach(names, Core.Precision.Quantization.Parse));
         _gpus = new(gpus => ResolveEach(gpus, gpu => gpu.Resolve()));
     }
-
-    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
-    [ValidateNotNullOrEmpty]
-    [ArgumentCompleter(typeof(ModelNameCompleter))]
-    public ModelReference[] Model { get; set; } = [];
-
-    [Parameter(ValueFromPipelineByPropertyName = true)]
-    [Converted(typeof(Engine))]
-    [ArgumentCompleter(typeof(EngineCompleter))]
-    public EngineReference[]? Engine { get; set; }
 
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [Converted(typeof(string))]
@@ -50,10 +39,6 @@ public abstract class MemoryRequestCmdlet : LlmOpsCmdlet
     [Converted(typeof(string))]
     [ArgumentCompleter(typeof(QuantizationCompleter))]
     public string[]? Quantization { get; set; }
-
-    [Parameter(ValueFromPipelineByPropertyName = true)]
-    [Converted(typeof(KvCacheDataType))]
-    public KvCacheDataType[]? KvCacheDataType { get; set; }
 
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [ArgumentCompleter(typeof(GpuNameCompleter))]
@@ -69,40 +54,8 @@ public abstract class MemoryRequestCmdlet : LlmOpsCmdlet
     public FlashAttention[]? FlashAttention { get; set; }
 
     [Parameter(ValueFromPipelineByPropertyName = true)]
-    [Alias("TP")]
-    [Converted(typeof(int))]
-    public int[]? TensorParallelSize { get; set; }
-
-    [Parameter(ValueFromPipelineByPropertyName = true)]
-    [Alias("PP")]
-    [Converted(typeof(int))]
-    public int[]? PipelineParallelSize { get; set; }
-
-    [Parameter(ValueFromPipelineByPropertyName = true)]
-    [Alias("EP")]
-    [Converted(typeof(int))]
-    public int[]? ExpertParallelSize { get; set; }
-
-    [Parameter(ValueFromPipelineByPropertyName = true)]
-    [Alias("DP")]
-    [Converted(typeof(int))]
-    public int[]? DataParallelSize { get; set; }
-
-    [Parameter(ValueFromPipelineByPropertyName = true)]
-    [Converted(typeof(long))]
-    public long[]? BatchSize { get; set; }
-
-    [Parameter(ValueFromPipelineByPropertyName = true)]
     [Converted(typeof(long))]
     public long[]? SequenceLength { get; set; }
-
-    [Parameter(ValueFromPipelineByPropertyName = true)]
-    [Converted(typeof(long))]
-    public long[]? InputLength { get; set; }
-
-    [Parameter(ValueFromPipelineByPropertyName = true)]
-    [Converted(typeof(long))]
-    public long[]? OutputLength { get; set; }
 
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [Converted(typeof(long?), IsSingle = true)]
@@ -110,15 +63,7 @@ public abstract class MemoryRequestCmdlet : LlmOpsCmdlet
 
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [Converted(typeof(long))]
-    public long[]? MaxSequences { get; set; }
-
-    [Parameter(ValueFromPipelineByPropertyName = true)]
-    [Converted(typeof(long))]
     public long[]? MaxBatchedTokens { get; set; }
-
-    [Parameter(ValueFromPipelineByPropertyName = true)]
-    [Converted(typeof(double))]
-    public double[]? GpuMemoryUtilization { get; set; }
 
     [Parameter]
     [ValidateNotNull]
@@ -165,7 +110,7 @@ public abstract class MemoryRequestCmdlet : LlmOpsCmdlet
                 foreach (MemoryRequest request in Combinations(model, quantizations, gpus, lengths).Enumerate())
                 {
                     StopToken.ThrowIfCancellationRequested();
-                    WarnOfContext(request);
+                    WarnOfContext(request.Model, request.SequenceLength);
                     Try(() => WriteResult(request));
                 }
             });
@@ -201,17 +146,6 @@ public abstract class MemoryRequestCmdlet : LlmOpsCmdlet
             .Over(MaxBatchedTokens, (r, tokens) => r with { MaxBatchedTokens = tokens })
             .Over(BatchSize, (r, batch) => r with { BatchSize = batch })
             .Over(lengths, (r, length) => r with { SequenceLength = length });
-    }
-
-    /// <summary>Says once for each model that its context is shorter than what is asked about; the figures hold all the same.</summary>
-    private void WarnOfContext(in MemoryRequest request)
-    {
-        LlmModel model = request.Model;
-        if (request.SequenceLength > model.ContextLength && _warnedOfContext.Add(model.Name))
-        {
-            WriteWarning($"{model.Name} was made for {model.ContextLength} tokens of context; "
-                + $"{request.SequenceLength} are more.");
-        }
     }
 
     /// <summary>Sequence lengths as given, or the sums of input and output lengths; bad ones are written as errors.</summary>

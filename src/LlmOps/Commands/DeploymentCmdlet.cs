@@ -1,0 +1,78 @@
+using System.Management.Automation;
+using LlmOps.Binding;
+using LlmOps.Completion;
+using LlmOps.Core.Memory;
+using LlmOps.Core.Models;
+using LlmOps.Core.Precision;
+
+namespace LlmOps.Commands;
+
+/// <summary>What describes how a model is deployed and used, whatever is asked about it.</summary>
+public abstract class DeploymentCmdlet : LlmOpsCmdlet
+{
+    private readonly HashSet<string> _warnedOfContext = [];
+
+    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(ModelNameCompleter))]
+    public ModelReference[] Model { get; set; } = [];
+
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [Converted(typeof(Engine))]
+    [ArgumentCompleter(typeof(EngineCompleter))]
+    public EngineReference[]? Engine { get; set; }
+
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [Converted(typeof(KvCacheDataType))]
+    public KvCacheDataType[]? KvCacheDataType { get; set; }
+
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [Alias("TP")]
+    [Converted(typeof(int))]
+    public int[]? TensorParallelSize { get; set; }
+
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [Alias("PP")]
+    [Converted(typeof(int))]
+    public int[]? PipelineParallelSize { get; set; }
+
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [Alias("EP")]
+    [Converted(typeof(int))]
+    public int[]? ExpertParallelSize { get; set; }
+
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [Alias("DP")]
+    [Converted(typeof(int))]
+    public int[]? DataParallelSize { get; set; }
+
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [Converted(typeof(long))]
+    public long[]? BatchSize { get; set; }
+
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [Converted(typeof(long))]
+    public long[]? InputLength { get; set; }
+
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [Converted(typeof(long))]
+    public long[]? OutputLength { get; set; }
+
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [Converted(typeof(long))]
+    public long[]? MaxSequences { get; set; }
+
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [Converted(typeof(double))]
+    public double[]? GpuMemoryUtilization { get; set; }
+
+    /// <summary>Says once for each model that its context is shorter than what is asked about; the figures hold all the same.</summary>
+    private protected void WarnOfContext(LlmModel model, double tokens)
+    {
+        if (tokens > model.ContextLength && _warnedOfContext.Add(model.Name))
+        {
+            WriteWarning(FormattableString.Invariant(
+                $"{model.Name} was made for {model.ContextLength} tokens of context; {tokens:0} are more."));
+        }
+    }
+}
