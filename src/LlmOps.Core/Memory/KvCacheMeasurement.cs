@@ -162,8 +162,7 @@ public static class KvCacheCalculator
     /// <summary>The longest context at which the sequences fit the pool together, up to what the model was made for.</summary>
     private static long LongestContext(MemoryRequest request)
     {
-        long most = request.Model.ContextLength > 0 ? request.Model.ContextLength : MemoryRequest.MaximumSequenceLength;
-        return Bisection.Largest(most, length => RoomFor(request, length).Sequences >= request.BatchSize)
+        return request.LongestThat(length => RoomFor(request, length).Sequences >= request.BatchSize)
             ?? throw new LlmOpsException("NoContextFits", ErrorKind.NotSupported,
                 $"{request.Gpu!.Name} has no room for a single token of context of {request.Model.Name} in "
                 + $"{request.EffectiveQuantization} with BatchSize {request.BatchSize} and {request.Parallelism.GpuCount} GPU(s); "

@@ -23,8 +23,7 @@ public static class MemoryEstimator
     private static MemoryRequest AtLongest(MemoryRequest request)
     {
         MemoryRequest At(long length) => request with { SequenceLength = length, MaxModelLength = length };
-        long most = request.Model.ContextLength > 0 ? request.Model.ContextLength : MemoryRequest.MaximumSequenceLength;
-        return At(Bisection.Largest(most, length => Estimate(At(length)).Fits == true) ?? 1);
+        return At(request.LongestThat(length => Estimate(At(length)).Fits == true) ?? 1);
     }
 
     /// <summary>The terms alone, without an object to hold them. The request must be valid.</summary>

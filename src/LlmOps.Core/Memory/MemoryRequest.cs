@@ -135,6 +135,13 @@ public readonly record struct MemoryRequest(LlmModel Model)
 
     internal AttentionImplementation EffectiveAttention => AttentionImplementation ?? Memory.AttentionImplementation.Sdpa;
 
+    /// <summary>
+    /// The longest sequence, up to what the model was made for, that holds, where every shorter one holds too; null where not
+    /// even one token does.
+    /// </summary>
+    internal long? LongestThat(Func<long, bool> holds) =>
+        Bisection.Largest(Model.ContextLength > 0 ? Model.ContextLength : MaximumSequenceLength, holds);
+
     /// <exception cref="LlmOpsException">A value is out of bounds, or the parts do not go together.</exception>
     public void Validate()
     {
