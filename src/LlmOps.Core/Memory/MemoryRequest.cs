@@ -317,10 +317,10 @@ public readonly record struct MemoryRequest(LlmModel Model)
         Guard.InRange(pipeline, 1, Model.LayerCount, "PipelineParallelSize");
         Guard.InRange(data, 1, mostRanks, "DataParallelSize");
         Guard.InRange(expert, 1, Math.Max(1, Model.ExpertCount), "ExpertParallelSize");
-        if (tensor > 1 && !DividesHeads(tensor))
+        if (tensor > 1 && !DividesHeads(Model, tensor))
         {
             int nearest = tensor;
-            while (!DividesHeads(nearest))
+            while (!DividesHeads(Model, nearest))
             {
                 nearest--;
             }
@@ -348,10 +348,11 @@ public readonly record struct MemoryRequest(LlmModel Model)
     /// <summary>Whether whole groups of ranks of one kind make up a rank of the other.</summary>
     private static bool Align(int expert, int tensor) => expert % tensor == 0 || tensor % expert == 0;
 
-    private bool DividesHeads(int tensor)
+    /// <summary>Whether the model's heads divide evenly over so many tensor ranks; KV heads may be replicated instead.</summary>
+    internal static bool DividesHeads(LlmModel model, int tensor)
     {
-        int keyValueHeads = Model.KeyValueHeadCount;
+        int keyValueHeads = model.KeyValueHeadCount;
         return keyValueHeads == 0
-            || (Model.AttentionHeadCount % tensor == 0 && (keyValueHeads % tensor == 0 || tensor % keyValueHeads == 0));
+            || (model.AttentionHeadCount % tensor == 0 && (keyValueHeads % tensor == 0 || tensor % keyValueHeads == 0));
     }
 }
