@@ -14,6 +14,9 @@ public static class Units
 
     public const double SecondsPerHour = 3600;
 
+    /// <summary>Hours of an average month, as cloud providers bill them: 365 x 24 / 12.</summary>
+    public const double HoursPerMonth = 730;
+
     public const double TokensPerMillion = 1e6;
 
     public static double ToGiB(double bytes) => bytes / BytesPerGiB;

@@ -75,7 +75,7 @@ public sealed class CultureTests
             OptimizationRequest job = new(new Workload(ModelCatalog.Get("OPT-2.7B"), 32, 128, 512))
             {
                 PerformanceModel = model,
-                SloTokensPerSecond = 1234.5,
+                Objectives = new ServiceObjectives { TokensPerSecond = 1234.5 },
             };
             foreach (InstanceEvaluation evaluation in InstanceOptimizer.Evaluate(job))
             {

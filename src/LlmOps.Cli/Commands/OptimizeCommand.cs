@@ -177,9 +177,9 @@ internal static class OptimizeCommand
             return new OptimizationRequest(workload)
             {
                 PerformanceModel = parse.OneOf<PerformanceModelName>(_performanceModel, "PerformanceModel")
-                    ?? PerformanceModelName.Roofline,
+                    ?? PerformanceModelName.Fitted,
                 SafetyFactor = parse.Number(_safetyFactor, "SafetyFactor") ?? DefaultSafetyFactor,
-                SloTokensPerSecond = parse.Number(_slo, "SloTokensPerSecond"),
+                Objectives = new ServiceObjectives { TokensPerSecond = parse.Number(_slo, "SloTokensPerSecond") },
                 AdjustOffloading = parse.GetValue(_adjust),
                 PriceType = parse.OneOf<PriceType>(_priceType, "PriceType") ?? PriceType.OnDemand,
             };

@@ -66,7 +66,7 @@ internal static class OptimizationReport
             ? "no known instance is of that kind."
             : fastest is null
                 ? "no instance can run the job; --include-rejected shows why."
-                : string.Create(terminal.Culture, $"no instance meets the SLO of {request.SloTokensPerSecond} TPS; the fastest, "
+                : string.Create(terminal.Culture, $"no instance meets the SLO of {request.Objectives.TokensPerSecond} TPS; the fastest, "
                     + $"{fastest.Instance} ({Gpus(fastest)}), reaches {fastest.TokensPerSecond:0.##}.");
     }
 
@@ -90,7 +90,7 @@ internal static class OptimizationReport
         lines.Add($"Input length: {w.InputLength}");
         lines.Add($"Output length: {w.OutputLength}");
         lines.Add($"Safety factor: {request.SafetyFactor:0.####}");
-        if (request.SloTokensPerSecond is { } slo)
+        if (request.Objectives.TokensPerSecond is { } slo)
         {
             lines.Add($"SLO requirement: Minimum {slo:0.###} TPS");
         }
@@ -139,7 +139,7 @@ internal static class OptimizationReport
         lines.Add($"KV Cache offloading ratio: {100 * best.OffloadRatio:0.0}%");
         lines.Add($"TPS: {best.TokensPerSecond:0.00} tokens/second");
         lines.Add($"Hourly cost: ${best.UsdPerHour:0.00##}{Plan(request.PriceType)}");
-        if (request.SloTokensPerSecond is { } slo)
+        if (request.Objectives.TokensPerSecond is { } slo)
         {
             lines.Add($"Cost efficiency: {best.CostEfficiency:0.00} tokens/$ (at the SLO of {slo:0.###} TPS)");
         }

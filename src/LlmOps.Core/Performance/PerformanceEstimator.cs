@@ -87,17 +87,19 @@ public static class PerformanceEstimator
             isLlamaCpp ? LlamaCppTime.Bounds(gpu, running) : Bounds(memory, gpu));
     }
 
+    /// <summary>Requests of a copy that run at once: all of its users', or as many as there is room for.</summary>
+    private static double Running(in PerformanceEstimateRequest request, in MemoryRequest memory) =>
+        request.AttentionRanks * Math.Min(memory.BatchSize, Math.Max(1, Room(request, memory)));
+
     /// <summary>
-    /// Requests of a copy that run at once: all of its users', or as many as the KV pool holds. Engines that page hold what a
-    /// sequence has come to, half its output on average; TensorRT-LLM sets its end aside.
+    /// Requests of an attention rank that the KV pool and the engine's limit have room for. Engines that page hold what a sequence
+    /// has come to, half its output on average; TensorRT-LLM sets its end aside.
     /// </summary>
-    private static double Running(in PerformanceEstimateRequest request, in MemoryRequest memory)
+    internal static double Room(in PerformanceEstimateRequest request, in MemoryRequest memory)
     {
         long held = request.InputLength
             + (memory.Engine == Engine.TensorRtLlm ? request.OutputLength : (request.OutputLength + 1) / 2);
-        double room = KvCacheCalculator.SequencesHeld(memory, held);
-        double most = Math.Min(room, memory.MaxSequences ?? double.MaxValue);
-        return request.AttentionRanks * Math.Min(memory.BatchSize, Math.Max(1, most));
+        return Math.Min(KvCacheCalculator.SequencesHeld(memory, held), memory.MaxSequences ?? double.MaxValue);
     }
 
     private static StepTimeBounds Bounds(in MemoryRequest memory, GpuSpec gpu)

@@ -12,6 +12,9 @@ public sealed class InstanceEvaluation
     /// <summary>Place in the ranking from 1 on; null for an instance that cannot run the job or misses the SLO.</summary>
     public int? Rank { get; internal set; }
 
+    /// <summary>What was asked in short: model, precisions, load, lengths and performance model.</summary>
+    public required string Job { get; init; }
+
     /// <summary>Name of the instance; the GPU's for the configurations that InferSave published.</summary>
     public required string Instance { get; init; }
 
@@ -23,11 +26,29 @@ public sealed class InstanceEvaluation
 
     public required int GpuCount { get; init; }
 
-    /// <summary>GPUs that one copy of the model is divided over.</summary>
+    /// <summary>Instances that are needed; more than one only for a rate of requests.</summary>
+    public int InstanceCount { get; init; } = 1;
+
+    /// <summary>Ranks that each layer of a copy is divided over.</summary>
     public int TensorParallelSize { get; init; } = 1;
 
-    /// <summary>Copies of the model on the instance, which share the batch.</summary>
+    /// <summary>Stages that the layers of a copy are divided over.</summary>
+    public int PipelineParallelSize { get; init; } = 1;
+
+    /// <summary>Ranks that whole experts are divided over.</summary>
+    public int ExpertParallelSize { get; init; } = 1;
+
+    /// <summary>
+    /// Copies of the model on the instance, which share the batch; with more expert-parallel than tensor-parallel ranks, groups
+    /// of ranks with sequences of their own.
+    /// </summary>
     public int DataParallelSize { get; init; } = 1;
+
+    /// <summary>The layout in short: <c>TP4 DP2</c>.</summary>
+    public required string Layout { get; init; }
+
+    /// <summary>The engine's name as users write it.</summary>
+    public required string Engine { get; init; }
 
     public required string ModelName { get; init; }
 
@@ -35,6 +56,7 @@ public sealed class InstanceEvaluation
 
     public required string Quantization { get; init; }
 
+    /// <summary>Requests in one instance at once; so many as are there on average, rounded up, for a rate of requests.</summary>
     public required long BatchSize { get; init; }
 
     public required long InputLength { get; init; }
@@ -50,22 +72,45 @@ public sealed class InstanceEvaluation
     /// <summary>Share of the KV cache kept in host memory, 0 to 1.</summary>
     public double OffloadRatio { get; init; }
 
+    /// <summary>From sending a request to its first token; with the fitted model what it waits for included.</summary>
     public double PrefillSeconds { get; init; }
 
     public double DecodeSeconds { get; init; }
 
     public double TotalSeconds { get; init; }
 
+    /// <summary>From sending a request to its first token; null where the performance model does not know single requests.</summary>
+    public double? TimeToFirstTokenMs { get; init; }
+
+    /// <summary>From one token of an answer to the next.</summary>
+    public double? TimePerOutputTokenMs { get; init; }
+
+    /// <summary>From sending a request to the end of its answer.</summary>
+    public double? EndToEndMs { get; init; }
+
+    /// <summary>What 95 % of the requests stay within, for a rate of requests; the times above are medians then.</summary>
+    public double? TimeToFirstTokenP95Ms { get; init; }
+
+    public double? TimePerOutputTokenP95Ms { get; init; }
+
+    public double? EndToEndP95Ms { get; init; }
+
+    /// <summary>The greatest number of requests a second that one instance answers with the SLOs kept.</summary>
+    public double? RequestsPerSecond { get; init; }
+
+    /// <summary>The rate that is asked for over what all instances could answer at most, 0 to 100.</summary>
+    public double? UtilizationPercent { get; init; }
+
     /// <summary>
-    /// Throughput as the performance model counts it: generated tokens with Roofline, prompt and generated tokens with
-    /// InferSave; see <see cref="TokensCounted"/>.
+    /// Throughput as the performance model counts it: prompt and generated tokens with InferSave,
+    /// generated tokens with the others; see <see cref="TokensCounted"/>.
     /// </summary>
     public double TokensPerSecond { get; init; }
 
-    /// <summary>The throughput that measurements of this kind of model come down to; null where none were compared.</summary>
+    /// <summary>What measurements come down to, by the errors of the performance model; null where none were compared.</summary>
     public double? TokensPerSecondLow { get; init; }
 
-    /// <summary>The throughput at the physical floor: no server can be faster.</summary>
+    /// <summary>What they come up to with the fitted model; else the throughput at the physical floor, which no server exceeds.</summary>
     public double TokensPerSecondHigh { get; init; }
 
     /// <summary><c>Output</c> or <c>InputAndOutput</c>.</summary>
@@ -74,7 +119,11 @@ public sealed class InstanceEvaluation
     /// <summary>Generated tokens a second.</summary>
     public double OutputTokensPerSecond { get; init; }
 
+    /// <summary>For one instance.</summary>
     public double UsdPerHour { get; init; }
+
+    /// <summary>For all instances, 730 hours.</summary>
+    public double UsdPerMonth => InstanceCount * UsdPerHour * Units.HoursPerMonth;
 
     /// <summary>The day of the price; null where its source is not dated.</summary>
     public DateOnly? PriceDate { get; init; }
@@ -87,7 +136,8 @@ public sealed class InstanceEvaluation
     /// <summary>Tokens for a USD at the throughput that is asked for: the SLO, or the instance's own without one.</summary>
     public double CostEfficiency { get; init; }
 
-    /// <summary>USD for a million tokens, counted like <see cref="TokensPerSecond"/>, at the instance's own throughput.</summary>
+    /// <summary>USD for a million tokens, counted like <see cref="TokensPerSecond"/>, at the instance's own throughput
+    /// or the rate that is asked for.</summary>
     public double UsdPerMillionTokens { get; init; }
 
     /// <summary>What decoding is bound by.</summary>
@@ -105,6 +155,9 @@ public sealed class InstanceEvaluation
 
     /// <summary>Why the instance is not ranked; null where it is.</summary>
     public string? RejectionReason { get; init; }
+
+    /// <summary>Why it is ranked where it is: what the first does better than the second, and each other worse than the first.</summary>
+    public string? Explanation { get; internal set; }
 
     public override string ToString() =>
         FormattableString.Invariant($"{Instance}: {TokensPerSecond:0.00} tokens/s, {UsdPerHour:0.00} USD/h");

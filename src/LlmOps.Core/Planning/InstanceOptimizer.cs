@@ -3,7 +3,7 @@ using LlmOps.Core.Performance;
 
 namespace LlmOps.Core.Planning;
 
-/// <summary>Ranks instances for a job by cost efficiency.</summary>
+/// <summary>Ranks instances for a job by what it costs on them.</summary>
 public static class InstanceOptimizer
 {
     /// <summary>The provider of <see cref="PublishedInstances"/>.</summary>
@@ -13,8 +13,9 @@ public static class InstanceOptimizer
         "InferSave, \"Cost-Effective LLM Inference in Cloud Environments with KV Cache Offloading\", 2025";
 
     /// <summary>
-    /// Evaluates instances for a job: those that can run it and meet the SLO come first, ranked by cost efficiency, then by
-    /// throughput; the others follow, fastest first, with the reason of their rejection.
+    /// Evaluates instances for a job: those that can run it and meet the SLOs come first, ranked as the request says; the others
+    /// follow, fastest first, with the reason of their rejection. With a front of all ways to run it an instance comes once for
+    /// each of its ways, and those that another beats are left out.
     /// </summary>
     /// <param name="request">The job and the conditions.</param>
     /// <param name="instances">Null stands for <see cref="Candidates"/> without conditions.</param>
@@ -27,31 +28,22 @@ public static class InstanceOptimizer
     {
         request.Validate();
         instances ??= Candidates(request.PerformanceModel, request.PriceType);
-
-        List<InstanceEvaluation> evaluations = new(instances.Count);
-        foreach (GpuInstance instance in instances)
+        List<InstanceEvaluation> evaluations;
+        if (request.PerformanceModel == PerformanceModelName.Fitted)
         {
-            cancellationToken.ThrowIfCancellationRequested();
-            evaluations.Add(Evaluate(request, instance));
+            evaluations = new FittedEvaluation(request).Of(instances, cancellationToken);
+        }
+        else
+        {
+            evaluations = new(instances.Count);
+            foreach (GpuInstance instance in instances)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                evaluations.Add(BatchEvaluation.Of(request, instance));
+            }
         }
 
-        List<InstanceEvaluation> ranked = [.. evaluations
-            .Where(e => e.Feasible && e.MeetsSlo)
-            .OrderByDescending(e => e.CostEfficiency)
-            .ThenByDescending(e => e.TokensPerSecond)
-            .ThenBy(e => e.Instance, StringComparer.Ordinal)
-            .ThenBy(e => e.Provider, StringComparer.Ordinal)
-            .ThenBy(e => e.Region, StringComparer.Ordinal)];
-        for (int i = 0; i < ranked.Count; i++)
-        {
-            ranked[i].Rank = i + 1;
-        }
-
-        ranked.AddRange(evaluations
-            .Where(e => e.Rank is null)
-            .OrderByDescending(e => e.TokensPerSecond)
-            .ThenBy(e => e.Instance, StringComparer.Ordinal));
-        return ranked;
+        return InstanceRanking.Of(evaluations, request);
     }
 
     /// <summary>
@@ -81,125 +73,4 @@ public static class InstanceOptimizer
             PriceSource = PublishedSource,
         }),
     ];
-
-    private static InstanceEvaluation Evaluate(in OptimizationRequest request, GpuInstance instance)
-    {
-        IPerformanceModel model = request.PerformanceModel == PerformanceModelName.InferSave
-            ? InferSaveModel.Instance
-            : RooflineModel.Instance;
-        (PerformancePrediction best, int tensor) = BestLayout(request, instance, model);
-        int copies = instance.GpuCount / tensor;
-
-        Workload w = request.Workload;
-        double? price = instance.Price(request.PriceType);
-        string? rejection = best.RejectionReason
-            ?? (price is null ? $"no {request.PriceType} price is known" : null);
-        bool feasible = rejection is null;
-        double countedTokens = model.CountsInputTokens ? w.TotalTokens : w.OutputTokens;
-        double tps = feasible ? countedTokens / best.TotalSeconds : 0;
-        bool meetsSlo = feasible && !(tps < request.SloTokensPerSecond);
-        double effectiveTps = Math.Min(tps, request.SloTokensPerSecond ?? double.PositiveInfinity);
-
-        return new InstanceEvaluation
-        {
-            Instance = instance.Name,
-            Provider = instance.Provider,
-            Region = instance.Region,
-            Gpu = instance.Gpu.Name,
-            GpuCount = instance.GpuCount,
-            TensorParallelSize = tensor,
-            DataParallelSize = copies,
-            ModelName = w.Model.Name,
-            PerformanceModel = model.Name,
-            Quantization = w.EffectiveQuantization.Name,
-            BatchSize = w.BatchSize,
-            InputLength = w.InputLength,
-            OutputLength = w.OutputLength,
-            WeightsGB = best.WeightBytes * tensor / Units.BytesPerGB,
-            KvCacheGB = best.KvCacheBytes * tensor * w.BatchSize / BatchOfCopy(w.BatchSize, copies) / Units.BytesPerGB,
-            OffloadRatio = best.OffloadRatio,
-            PrefillSeconds = best.PrefillSeconds,
-            DecodeSeconds = best.DecodeSeconds,
-            TotalSeconds = best.TotalSeconds,
-            TokensPerSecond = tps,
-            TokensPerSecondLow = feasible ? countedTokens / best.SlowestSeconds : null,
-            TokensPerSecondHigh = feasible ? countedTokens / (best.Floor.PrefillSeconds + best.Floor.DecodeSeconds) : 0,
-            TokensCounted = model.CountsInputTokens ? "InputAndOutput" : "Output",
-            OutputTokensPerSecond = feasible ? w.OutputTokens / best.TotalSeconds : 0,
-            UsdPerHour = price ?? instance.UsdPerHour,
-            PriceDate = price is null ? instance.PriceDate : instance.DateOf(request.PriceType),
-            PriceSource = price is null ? instance.PriceSource : instance.SourceOf(request.PriceType),
-            CostEfficiency = feasible ? CostEfficiency(model, countedTokens, effectiveTps, price!.Value) : 0,
-            UsdPerMillionTokens = feasible
-                ? price!.Value / (tps * Units.SecondsPerHour) * Units.TokensPerMillion
-                : 0,
-            Bottleneck = best.Bottleneck,
-            FloorSeconds = best.Floor.PrefillSeconds + best.Floor.DecodeSeconds,
-            BreaksPhysicalFloor = best.BreaksPhysicalFloor,
-            Feasible = feasible,
-            MeetsSlo = meetsSlo,
-            RejectionReason = rejection ?? (meetsSlo ? null : FormattableString.Invariant(
-                $"{tps:0.##} tokens/s are below the SLO of {request.SloTokensPerSecond:0.##}")),
-        };
-    }
-
-    /// <summary>Sequences that the fullest copy has.</summary>
-    private static long BatchOfCopy(long batch, int copies) => (batch + copies - 1) / copies;
-
-    /// <summary>
-    /// Tokens for a USD. InferSave's authors bill whole hours and divide by all of them, although the numerator is one
-    /// hour's tokens; their figure is kept as they compute it.
-    /// </summary>
-    private static double CostEfficiency(IPerformanceModel model, double tokens, double effectiveTps, double usdPerHour)
-    {
-        double tokensPerHour = effectiveTps * Units.SecondsPerHour;
-        double billedHours = model is InferSaveModel ? Math.Ceiling(tokens / tokensPerHour) : 1;
-        return tokensPerHour / (billedHours * usdPerHour);
-    }
-
-    /// <summary>
-    /// The fastest way to use all GPUs of an instance: copies of the model side by side, each divided over 1, 2, 4 … GPUs.
-    /// </summary>
-    private static (PerformancePrediction Prediction, int Tensor) BestLayout(
-        in OptimizationRequest request, GpuInstance instance, IPerformanceModel model)
-    {
-        PerformancePrediction? best = null;
-        int bestTensor = 1;
-        for (int tensor = 1; tensor <= instance.GpuCount; tensor *= 2)
-        {
-            if (instance.GpuCount % tensor != 0)
-            {
-                continue;
-            }
-
-            int copies = instance.GpuCount / tensor;
-            Workload w = request.Workload;
-            PerformanceRequest part = new(
-                w with { BatchSize = BatchOfCopy(w.BatchSize, copies) }, instance.Gpu, tensor)
-            {
-                SafetyFactor = request.SafetyFactor,
-                AdjustOffloading = request.AdjustOffloading,
-                Prefill = request.Prefill,
-                Decode = request.Decode,
-            };
-            PerformancePrediction prediction;
-            try
-            {
-                prediction = model.Predict(part);
-            }
-            catch (LlmOpsException e) when (e.ErrorId == "TensorParallelSizeNotSupported")
-            {
-                break;
-            }
-
-            if (best is null
-                || (prediction.RejectionReason is null
-                    && (best.RejectionReason is not null || prediction.TotalSeconds < best.TotalSeconds)))
-            {
-                (best, bestTensor) = (prediction, tensor);
-            }
-        }
-
-        return (best!, bestTensor);
-    }
 }

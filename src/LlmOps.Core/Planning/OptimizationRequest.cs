@@ -1,4 +1,5 @@
 using LlmOps.Core.Hardware;
+using LlmOps.Core.Memory;
 using LlmOps.Core.Performance;
 using LlmOps.Core.Precision;
 
@@ -7,41 +8,147 @@ namespace LlmOps.Core.Planning;
 /// <summary>The performance models by name.</summary>
 public enum PerformanceModelName
 {
+    /// <summary>Times from coefficients fitted to measured servers; all layouts of a machine, and all objectives.</summary>
+    Fitted,
+
+    /// <summary>Work over published efficiencies; fitted to no server.</summary>
     Roofline,
+
+    /// <summary>The published program of InferSave with its constants.</summary>
     InferSave,
 }
 
+/// <summary>Where the KV cache goes that a GPU has no room for.</summary>
+public enum KvCacheOffloading
+{
+    /// <summary>To host memory, the share that does not fit, where that is faster than to let requests queue.</summary>
+    Auto,
+
+    /// <summary>The same in steps of a tenth, as InferSave does.</summary>
+    Tenths,
+
+    /// <summary>Nowhere: requests queue.</summary>
+    Never,
+}
+
+/// <summary>What instances are ranked by.</summary>
+public enum RankingOrder
+{
+    /// <summary>Tokens for a USD, at the throughput that is asked for.</summary>
+    CostEfficiency,
+
+    /// <summary>USD for a million tokens, at the instance's own throughput.</summary>
+    UsdPerMillionTokens,
+
+    /// <summary>Throughput.</summary>
+    TokensPerSecond,
+
+    /// <summary>Time from a request to the end of its answer.</summary>
+    EndToEnd,
+}
+
 /// <summary>What is asked of the instance optimizer.</summary>
+/// <param name="Workload">
+/// The job. Its batch size is the number of requests at once; with <see cref="RequestsPerSecond"/> or <see cref="Saturate"/> it
+/// is not used.
+/// </param>
 public readonly record struct OptimizationRequest(Workload Workload)
 {
-    public PerformanceModelName PerformanceModel { get; init; } = PerformanceModelName.Roofline;
+    public PerformanceModelName PerformanceModel { get; init; } = PerformanceModelName.Fitted;
 
-    /// <summary>Share of device memory that may be used; above 0, at most 1.</summary>
-    public double SafetyFactor { get; init; } = 0.9;
+    public Engine Engine { get; init; } = Engine.vLLM;
 
-    /// <summary>Least throughput that is acceptable; null for none.</summary>
-    public double? SloTokensPerSecond { get; init; } = null;
+    /// <summary>
+    /// Share of device memory that may be used; above 0, at most 1. Null stands for the engine's own with the fitted model, and
+    /// for 0.9 with the others.
+    /// </summary>
+    public double? SafetyFactor { get; init; } = null;
+
+    public ServiceObjectives Objectives { get; init; } = new();
+
+    /// <summary>Requests that arrive in a second, at random; as many machines are counted as they need.</summary>
+    public double? RequestsPerSecond { get; init; } = null;
+
+    /// <summary>Whether so many users are counted as give the greatest throughput with the objectives kept.</summary>
+    public bool Saturate { get; init; } = false;
+
+    /// <summary>Precisions to choose from beside the workload's own; the first that is good enough wins a tie.</summary>
+    public IReadOnlyList<Quantization> AllowedQuantizations { get; init; } = [];
+
+    public KvCacheOffloading Offloading { get; init; } = KvCacheOffloading.Auto;
 
     public bool AdjustOffloading { get; init; } = false;
 
     public PriceType PriceType { get; init; } = PriceType.OnDemand;
 
+    /// <summary>The most that all machines may cost, in USD for 730 hours; null for no limit.</summary>
+    public double? BudgetUsdPerMonth { get; init; } = null;
+
+    public RankingOrder RankBy { get; init; } = RankingOrder.CostEfficiency;
+
+    /// <summary>
+    /// Whether only the evaluations are wanted that no other beats in USD for a million tokens, time to the first token and time
+    /// per output token together.
+    /// </summary>
+    public bool Pareto { get; init; } = false;
+
     public PhaseCalibration? Prefill { get; init; } = null;
 
     public PhaseCalibration? Decode { get; init; } = null;
 
-    /// <exception cref="LlmOpsException">A value is out of bounds.</exception>
+    /// <summary>The request in short, for people.</summary>
+    internal string Job
+    {
+        get
+        {
+            string weights = string.Join(" or ", AllowedQuantizations.Prepend(Workload.EffectiveQuantization).Select(q => q.Name).Distinct());
+            string load = RequestsPerSecond is { } rate ? FormattableString.Invariant($"{rate:0.######} requests/s")
+                : Saturate ? "as many users as can be"
+                : FormattableString.Invariant($"batch {Workload.BatchSize}");
+            return FormattableString.Invariant(
+                $"{Workload.Model.Name} {weights}, {load}, {Workload.InputLength} + {Workload.OutputLength} tokens, {PerformanceModel}");
+        }
+    }
+
+    /// <exception cref="LlmOpsException">A value is out of bounds, or the parts do not go together.</exception>
     public void Validate()
     {
         Workload.Validate();
-        Guard.InRange(SafetyFactor, 0.01, 1, nameof(SafetyFactor));
-        if (SloTokensPerSecond is { } slo)
-        {
-            Guard.InRange(slo, 0.001, 1e9, nameof(SloTokensPerSecond));
-        }
-
+        Objectives.Validate();
         Prefill?.Validate(nameof(Prefill));
         Decode?.Validate(nameof(Decode));
+        if (SafetyFactor is { } factor)
+        {
+            Guard.InRange(factor, 0.01, 1, nameof(SafetyFactor));
+        }
+
+        if (RequestsPerSecond is { } rate)
+        {
+            Guard.InRange(rate, 1e-6, 1e6, nameof(RequestsPerSecond));
+        }
+
+        if (BudgetUsdPerMonth is { } budget)
+        {
+            Guard.InRange(budget, 0.01, 1e9, nameof(BudgetUsdPerMonth));
+        }
+
+        if (RequestsPerSecond is not null && Saturate)
+        {
+            throw Contradiction("RequestsPerSecond and Saturate contradict each other: the rate says how much is to be served.");
+        }
+
+        if (RequestsPerSecond is not null && Objectives.TokensPerSecond is not null)
+        {
+            throw Contradiction(
+                "RequestsPerSecond and SloTokensPerSecond contradict each other: the rate times OutputLength is the throughput.");
+        }
+
+        if (PerformanceModel != PerformanceModelName.Fitted && WithFittedOnly() is { } setting)
+        {
+            throw new LlmOpsException("SettingNotSupported", ErrorKind.NotSupported,
+                $"{setting} needs the performance model {PerformanceModelName.Fitted}; {PerformanceModel} knows a batch and its throughput alone.",
+                setting);
+        }
     }
 
     /// <summary>The storage format that stands for so many bytes a weight.</summary>
@@ -63,4 +170,16 @@ public readonly record struct OptimizationRequest(Workload Workload)
             $"PrecisionBytes is {precisionBytes}, but must be 4 (FP32), 2 (FP16), 1 (INT8) or 0.5 (INT4).{hint}"),
             precisionBytes);
     }
+
+    private string? WithFittedOnly() =>
+        RequestsPerSecond is not null ? nameof(RequestsPerSecond)
+        : Saturate ? nameof(Saturate)
+        : Objectives.HaveLatency ? "A latency objective"
+        : AllowedQuantizations.Count > 0 ? "AllowedQuantization"
+        : Engine != Engine.vLLM ? nameof(Engine)
+        : Offloading != KvCacheOffloading.Auto ? nameof(Offloading)
+        : null;
+
+    private static LlmOpsException Contradiction(string message) =>
+        new("ObjectivesContradict", ErrorKind.InvalidArgument, message, null);
 }

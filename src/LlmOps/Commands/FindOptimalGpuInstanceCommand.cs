@@ -4,6 +4,7 @@ using LlmOps.Binding;
 using LlmOps.Completion;
 using LlmOps.Core;
 using LlmOps.Core.Hardware;
+using LlmOps.Core.Memory;
 using LlmOps.Core.Models;
 using LlmOps.Core.Performance;
 using LlmOps.Core.Planning;
@@ -12,7 +13,7 @@ using LlmOps.Errors;
 
 namespace LlmOps.Commands;
 
-/// <summary>Ranks GPU instances for a job by cost efficiency, under a throughput objective.</summary>
+/// <summary>Ranks GPU instances for a job by what it costs on them, under objectives on throughput and latency.</summary>
 [Cmdlet(VerbsCommon.Find, "OptimalGpuInstance")]
 [OutputType(typeof(InstanceEvaluation))]
 public sealed class FindOptimalGpuInstanceCommand : LlmOpsCmdlet
@@ -23,6 +24,7 @@ public sealed class FindOptimalGpuInstanceCommand : LlmOpsCmdlet
 
     private readonly ResolvedValues<string, Quantization> _quantizations;
     private readonly ResolvedValues<double, Quantization> _precisions;
+    private readonly ResolvedValues<string, Quantization> _allowed;
     private InstanceFilter? _filter;
     private IReadOnlyList<GpuInstance>? _named;
     private bool _nothingToRank;
@@ -30,6 +32,7 @@ public sealed class FindOptimalGpuInstanceCommand : LlmOpsCmdlet
     public FindOptimalGpuInstanceCommand()
     {
         _quantizations = new(names => ResolveEach(names, Core.Precision.Quantization.Parse));
+        _allowed = new(names => ResolveEach(names, Core.Precision.Quantization.Parse));
         _precisions = new(bytes => ResolveEach(bytes, OptimizationRequest.QuantizationOfBytes));
     }
 
@@ -52,7 +55,20 @@ public sealed class FindOptimalGpuInstanceCommand : LlmOpsCmdlet
 
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [Converted(typeof(PerformanceModelName), IsSingle = true)]
-    public PerformanceModelName PerformanceModel { get; set; } = PerformanceModelName.Roofline;
+    public PerformanceModelName PerformanceModel { get; set; } = PerformanceModelName.Fitted;
+
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [Converted(typeof(Engine))]
+    [ArgumentCompleter(typeof(EngineCompleter))]
+    public EngineReference[]? Engine { get; set; }
+
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [Alias("RequestRate", "QPS")]
+    [Converted(typeof(double))]
+    public double[]? RequestsPerSecond { get; set; }
+
+    [Parameter]
+    public SwitchParameter Saturate { get; set; }
 
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [Alias("SloTps")]
@@ -60,8 +76,30 @@ public sealed class FindOptimalGpuInstanceCommand : LlmOpsCmdlet
     public double? SloTokensPerSecond { get; set; }
 
     [Parameter(ValueFromPipelineByPropertyName = true)]
+    [Alias("SloTtftMs")]
+    [Converted(typeof(double?), IsSingle = true)]
+    public double? SloTimeToFirstTokenMs { get; set; }
+
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [Alias("SloTpotMs")]
+    [Converted(typeof(double?), IsSingle = true)]
+    public double? SloTimePerOutputTokenMs { get; set; }
+
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [Converted(typeof(double?), IsSingle = true)]
+    public double? SloEndToEndMs { get; set; }
+
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [Converted(typeof(double?), IsSingle = true)]
+    public double? SloPercentile { get; set; }
+
+    [Parameter(ValueFromPipelineByPropertyName = true)]
     [Converted(typeof(double))]
     public double[]? SafetyFactor { get; set; }
+
+    [Parameter]
+    [Converted(typeof(KvCacheOffloading), IsSingle = true)]
+    public KvCacheOffloading Offloading { get; set; }
 
     [Parameter]
     public SwitchParameter AdjustOffloading { get; set; }
@@ -70,6 +108,11 @@ public sealed class FindOptimalGpuInstanceCommand : LlmOpsCmdlet
     [ValidateNotNullOrEmpty]
     [ArgumentCompleter(typeof(QuantizationCompleter))]
     public string[]? Quantization { get; set; }
+
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(QuantizationCompleter))]
+    public string[]? AllowedQuantization { get; set; }
 
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [ArgumentCompleter(typeof(PrecisionBytesCompleter))]
@@ -105,6 +148,10 @@ public sealed class FindOptimalGpuInstanceCommand : LlmOpsCmdlet
     public double? MaxUsdPerHour { get; set; }
 
     [Parameter]
+    [Converted(typeof(double?), IsSingle = true)]
+    public double? BudgetUsdPerMonth { get; set; }
+
+    [Parameter]
     [Converted(typeof(PriceType), IsSingle = true)]
     public PriceType PriceType { get; set; } = PriceType.OnDemand;
 
@@ -123,6 +170,13 @@ public sealed class FindOptimalGpuInstanceCommand : LlmOpsCmdlet
     [Parameter]
     [Converted(typeof(double), IsSingle = true)]
     public double DecodeBetaSeconds { get; set; }
+
+    [Parameter]
+    [Converted(typeof(RankingOrder), IsSingle = true)]
+    public RankingOrder RankBy { get; set; }
+
+    [Parameter]
+    public SwitchParameter Pareto { get; set; }
 
     [Parameter]
     public SwitchParameter IncludeRejected { get; set; }
@@ -161,7 +215,8 @@ public sealed class FindOptimalGpuInstanceCommand : LlmOpsCmdlet
         }
 
         IReadOnlyList<Quantization>? quantizations = _quantizations.Of(Quantization) ?? _precisions.Of(PrecisionBytes);
-        if (quantizations is { Count: 0 })
+        IReadOnlyList<Quantization>? allowed = _allowed.Of(AllowedQuantization);
+        if (quantizations is { Count: 0 } || allowed is { Count: 0 })
         {
             return;
         }
@@ -169,7 +224,20 @@ public sealed class FindOptimalGpuInstanceCommand : LlmOpsCmdlet
         OptimizationRequest seed = new(new Workload(model, DefaultBatchSize, DefaultInputLength, DefaultOutputLength))
         {
             PerformanceModel = PerformanceModel,
-            SloTokensPerSecond = SloTokensPerSecond,
+            Objectives = new ServiceObjectives
+            {
+                TokensPerSecond = SloTokensPerSecond,
+                TimeToFirstTokenMs = SloTimeToFirstTokenMs,
+                TimePerOutputTokenMs = SloTimePerOutputTokenMs,
+                EndToEndMs = SloEndToEndMs,
+                Percentile = SloPercentile ?? new ServiceObjectives().Percentile,
+            },
+            Saturate = Saturate,
+            AllowedQuantizations = allowed ?? [],
+            Offloading = Offloading,
+            BudgetUsdPerMonth = BudgetUsdPerMonth,
+            RankBy = RankBy,
+            Pareto = Pareto,
             AdjustOffloading = AdjustOffloading,
             PriceType = PriceType,
             Prefill = Calibration(nameof(PrefillAlpha), PrefillAlpha, nameof(PrefillBetaSeconds), PrefillBetaSeconds),
@@ -178,6 +246,8 @@ public sealed class FindOptimalGpuInstanceCommand : LlmOpsCmdlet
         Sweep<OptimizationRequest> sweep = new Sweep<OptimizationRequest>(seed)
             .Over(quantizations, (r, quantization) => r with { Workload = r.Workload with { Quantization = quantization } })
             .Over(KvCacheDataType, (r, type) => r with { Workload = r.Workload with { KvCacheDataType = type } })
+            .Over(Engine, (r, v) => r with { Engine = v.Engine })
+            .Over(RequestsPerSecond, (r, rate) => r with { RequestsPerSecond = rate })
             .Over(SafetyFactor, (r, factor) => r with { SafetyFactor = factor })
             .Over(BatchSize, (r, batch) => r with { Workload = r.Workload with { BatchSize = batch } })
             .Over(InputLength, (r, length) => r with { Workload = r.Workload with { InputLength = length } })
@@ -193,7 +263,7 @@ public sealed class FindOptimalGpuInstanceCommand : LlmOpsCmdlet
         IReadOnlyList<InstanceEvaluation> evaluations = InstanceOptimizer.Evaluate(request, instances, StopToken);
         if (evaluations.Count > 0 && evaluations[0].Rank is null)
         {
-            WriteWarning(NothingFound(request, evaluations));
+            WriteWarning(NothingFound(evaluations));
         }
 
         List<InstanceEvaluation> shown = [.. evaluations.Where(e => e.Rank is not null || IncludeRejected)];
@@ -208,15 +278,13 @@ public sealed class FindOptimalGpuInstanceCommand : LlmOpsCmdlet
     }
 
     /// <summary>What was closest to being good enough.</summary>
-    private static string NothingFound(in OptimizationRequest request, IReadOnlyList<InstanceEvaluation> evaluations)
+    private static string NothingFound(IReadOnlyList<InstanceEvaluation> evaluations)
     {
         InstanceEvaluation? fastest = evaluations.Where(e => e.Feasible).MaxBy(e => e.TokensPerSecond);
-        string job = $"{request.Workload.Model.Name} with {request.Workload.BatchSize} x "
-            + $"({request.Workload.InputLength} + {request.Workload.OutputLength}) tokens";
         string closest = fastest is null
             ? "none can run it"
             : $"the fastest is {fastest.Instance} at {fastest.TokensPerSecond.ToString("N2", CultureInfo.CurrentCulture)} tokens/s";
-        return $"Of {evaluations.Count} instances none is good enough for {job}: {closest}. "
+        return $"Of {evaluations.Count} instances none is good enough for {evaluations[0].Job}: {closest}. "
             + "-IncludeRejected shows each with the reason.";
     }
 

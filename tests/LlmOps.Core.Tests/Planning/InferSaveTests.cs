@@ -14,7 +14,7 @@ public sealed class InferSaveTests
         {
             PerformanceModel = PerformanceModelName.InferSave,
             SafetyFactor = 0.87,
-            SloTokensPerSecond = slo,
+            Objectives = new ServiceObjectives { TokensPerSecond = slo },
             AdjustOffloading = adjust,
         });
 

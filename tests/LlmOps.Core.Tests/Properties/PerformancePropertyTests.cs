@@ -93,7 +93,7 @@ public sealed class PerformancePropertyTests
                 Quantization = Quantization.Parse(quantization),
             })
             {
-                SloTokensPerSecond = slo,
+                Objectives = new ServiceObjectives { TokensPerSecond = slo },
                 PriceType = price,
             }, instances);
         Always.Holds(cases, 25, c =>
@@ -106,7 +106,7 @@ public sealed class PerformancePropertyTests
             Assert.Equal(Enumerable.Range(1, ranked.Length), ranked.Select(e => e.Rank!.Value));
             Assert.All(all.Skip(ranked.Length), e => Assert.True(e.Rank is null && e.RejectionReason is not null));
             Assert.All(ranked, e => Assert.True(e.Feasible && e.MeetsSlo && e.RejectionReason is null && !e.BreaksPhysicalFloor
-                && e.TokensPerSecond >= (request.SloTokensPerSecond ?? 0)
+                && e.TokensPerSecond >= (request.Objectives.TokensPerSecond ?? 0)
                 && double.IsFinite(e.CostEfficiency) && e.CostEfficiency > 0 && double.IsFinite(e.UsdPerMillionTokens)));
             Assert.Equal(ranked.OrderByDescending(e => e.CostEfficiency).ThenByDescending(e => e.TokensPerSecond)
                 .Select(e => e.CostEfficiency), ranked.Select(e => e.CostEfficiency));

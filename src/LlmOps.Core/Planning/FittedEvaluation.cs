@@ -1,0 +1,133 @@
+using LlmOps.Core.Hardware;
+using LlmOps.Core.Memory;
+using LlmOps.Core.Performance;
+using LlmOps.Core.Performance.StepTime;
+
+namespace LlmOps.Core.Planning;
+
+/// <summary>Evaluates instances by the fitted step-time model: of each the best way to run the job, or all for a front.</summary>
+internal sealed class FittedEvaluation
+{
+    private readonly OptimizationRequest _request;
+    private readonly DeploymentPlanner _planner;
+    private readonly string _job;
+
+    public FittedEvaluation(in OptimizationRequest request)
+    {
+        _request = request;
+        _planner = new DeploymentPlanner(request);
+        _job = request.Job;
+    }
+
+    public List<InstanceEvaluation> Of(IReadOnlyList<GpuInstance> instances, CancellationToken cancellationToken)
+    {
+        List<InstanceEvaluation> evaluations = new(instances.Count);
+
+        // Machines that differ in price alone are planned once. Where nothing may be offloaded, the host's memory does not matter.
+        bool offloads = _request.RequestsPerSecond is null && !_request.Saturate && _request.Offloading != KvCacheOffloading.Never;
+        foreach (IGrouping<(GpuSpec Gpu, int GpuCount, double? HostGiB), GpuInstance> alike in instances.GroupBy(
+            i => (i.Gpu, i.GpuCount, offloads ? i.MemoryGiB : null)))
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            List<PlannedDeployment> ways = _planner.Plan(alike.Key.Gpu, alike.Key.GpuCount, alike.Key.HostGiB);
+            List<PlannedDeployment> shown = _request.Pareto ? ways.FindAll(way => way.IsGood) : [];
+            if (shown.Count == 0)
+            {
+                PlannedDeployment best = _planner.Best(ways);
+                shown = [best.Rejection is null ? best : best with { Rejection = $"{best.Rejection}; {Remedy(best)}" }];
+            }
+
+            foreach (PlannedDeployment way in shown)
+            {
+                double mostRequests = _planner.MostRequestsPerSecond(way);
+                evaluations.AddRange(alike.Select(instance => Of(instance, way, mostRequests)));
+            }
+        }
+
+        return evaluations;
+    }
+
+    private static string Remedy(PlannedDeployment way) =>
+        "what would: " + MemoryRemedy.Find(way.Copy.Memory with { BatchSize = 1 });
+
+    private InstanceEvaluation Of(GpuInstance instance, PlannedDeployment way, double mostRequests)
+    {
+        Workload w = _request.Workload;
+        double? price = instance.Price(_request.PriceType);
+        double cost = (price ?? instance.UsdPerHour) * way.Machines;
+        string? rejection = way.Rejection ?? (price is null ? $"no {_request.PriceType} price is known" : null);
+        bool feasible = rejection is null;
+        double monthly = cost * Units.HoursPerMonth;
+        string? missed = way.MissedObjective ?? (monthly > _request.BudgetUsdPerMonth
+            ? FormattableString.Invariant($"{monthly:0} USD a month exceed the budget of {_request.BudgetUsdPerMonth:0}")
+            : null);
+        double tps = feasible ? way.TokensPerSecond : 0;
+        double tokensPerHour = Units.SecondsPerHour * Math.Min(tps, _request.Objectives.TokensPerSecond ?? double.MaxValue);
+        ResidualBounds bounds = way.Details?.Bounds.TokensPerSecond ?? new ResidualBounds(1, 1);
+        bool isTimed = feasible && way.Details is not null;
+        return new InstanceEvaluation
+        {
+            Job = _job,
+            Instance = instance.Name,
+            Provider = instance.Provider,
+            Region = instance.Region,
+            Gpu = instance.Gpu.Name,
+            GpuCount = instance.GpuCount,
+            InstanceCount = way.Machines,
+            Engine = EnumNames.Of(_request.Engine),
+            TensorParallelSize = way.Layout.Tensor,
+            PipelineParallelSize = way.Layout.Pipeline,
+            ExpertParallelSize = way.Layout.Expert,
+            DataParallelSize = way.Layout.Parallelism.Data,
+            Layout = way.Layout.ToString(),
+            ModelName = w.Model.Name,
+            PerformanceModel = nameof(PerformanceModelName.Fitted),
+            Quantization = way.Quantization.Name,
+            BatchSize = isTimed ? (long)Math.Ceiling(way.BatchSize - 1e-9) : w.BatchSize,
+            InputLength = w.InputLength,
+            OutputLength = w.OutputLength,
+            WeightsGB = way.WeightBytes * way.Layout.GpusOfCopy / Units.BytesPerGB,
+            KvCacheGB = way.CacheBytes / Units.BytesPerGB,
+            OffloadRatio = way.OffloadRatio,
+            PrefillSeconds = isTimed ? way.Times.TimeToFirstTokenMs / 1000 : 0,
+            DecodeSeconds = isTimed ? way.Times.TimePerOutputTokenMs * (w.OutputLength - 1) / 1000 : 0,
+            TotalSeconds = isTimed ? way.Times.EndToEndMs / 1000 : 0,
+            TimeToFirstTokenMs = isTimed ? way.Times.TimeToFirstTokenMs : null,
+            TimePerOutputTokenMs = isTimed ? way.Times.TimePerOutputTokenMs : null,
+            EndToEndMs = isTimed ? way.Times.EndToEndMs : null,
+            TimeToFirstTokenP95Ms = way.Arrivals?.High.TimeToFirstTokenMs,
+            TimePerOutputTokenP95Ms = way.Arrivals?.High.TimePerOutputTokenMs,
+            EndToEndP95Ms = way.Arrivals?.High.EndToEndMs,
+            RequestsPerSecond = isTimed ? mostRequests : null,
+            UtilizationPercent = 100 * way.Arrivals?.Utilization,
+            TokensPerSecond = tps,
+            TokensPerSecondLow = isTimed && way.Arrivals is null ? tps * bounds.Low : null,
+            TokensPerSecondHigh = tps * (way.Arrivals is null ? bounds.High : 1),
+            TokensCounted = "Output",
+            OutputTokensPerSecond = tps,
+            UsdPerHour = price ?? instance.UsdPerHour,
+            PriceDate = price is null ? instance.PriceDate : instance.DateOf(_request.PriceType),
+            PriceSource = price is null ? instance.PriceSource : instance.SourceOf(_request.PriceType),
+            CostEfficiency = feasible ? tokensPerHour / cost : 0,
+            UsdPerMillionTokens = feasible ? cost / (tps * Units.SecondsPerHour) * Units.TokensPerMillion : 0,
+            Bottleneck = way.OffloadRatio > 0 && isTimed && HostMs(way) > way.Details!.TimePerOutputTokenMs
+                ? "HostLink"
+                : isTimed ? PerformanceTerms.Bottleneck(way.Copy, way.Details!).ToString() : null,
+            FloorSeconds = isTimed ? FloorSeconds(way) : 0,
+            Feasible = feasible,
+            MeetsSlo = feasible && missed is null,
+            RejectionReason = rejection ?? missed,
+        };
+    }
+
+    /// <summary>What reading the offloaded share adds to a token.</summary>
+    private static double HostMs(PlannedDeployment way) => way.Times.TimePerOutputTokenMs - way.Details!.TimePerOutputTokenMs;
+
+    /// <summary>The least time of one request: its prompt, and the steps that it shares with the others of its copy.</summary>
+    private double FloorSeconds(PlannedDeployment way)
+    {
+        Workload prompt = _request.Workload with { BatchSize = 1, OutputLength = 1, Quantization = way.Quantization };
+        return PhysicalFloor.Of(prompt, way.Copy.Deployment.Gpu!, way.Layout.GpusOfCopy).PrefillSeconds
+            + (way.Details!.DecodeFloorMs * (_request.Workload.OutputLength - 1) / 1000);
+    }
+}
