@@ -12,8 +12,8 @@ public sealed class CommandLineTests
     }
 
     [Theory]
-    [InlineData("optimize", "[default: 0.9]")]
-    [InlineData("optimize", "[default: Roofline]")]
+    [InlineData("optimize", "[default: CostEfficiency]")]
+    [InlineData("optimize", "[default: Fitted]")]
     [InlineData("memory", "[default: 2048]")]
     [InlineData("kv-cache", "--gpu-memory-utilization")]
     [InlineData("models", "[default: all]")]

@@ -2,6 +2,7 @@ using System.CommandLine;
 using LlmOps.Cli.Rendering;
 using LlmOps.Core;
 using LlmOps.Core.Hardware;
+using LlmOps.Core.Memory;
 using LlmOps.Core.Models;
 using LlmOps.Core.Performance;
 using LlmOps.Core.Planning;
@@ -15,22 +16,21 @@ internal static class OptimizeCommand
     private const long DefaultBatchSize = 32;
     private const long DefaultInputLength = 128;
     private const long DefaultOutputLength = 512;
-    private const double DefaultSafetyFactor = 0.9;
     private const int DefaultTop = 10;
 
     public static Command Create(Terminal terminal)
     {
         Arguments arguments = new();
         Command command = new("optimize",
-            "Finds the GPU instance that runs a batch at the best price, keeping part of the KV cache in host memory where "
-            + "it does not fit the GPU.");
+            "Finds the GPU instance that serves a model at the best price: a batch, a rate of requests or as many users as can be, "
+            + "in the best layout, with part of the KV cache in host memory where that pays.");
         arguments.AddTo(command);
         command.SetAction(parse => LlmOpsCommand.Guarded(terminal, diagnostics =>
         {
             OutputFormat format = parse.Format(arguments.Output);
             int top = arguments.ReadTop(parse);
             PricesCommand.LoadUserPrices(terminal, diagnostics);
-            OptimizationRequest request = arguments.ReadRequest(parse);
+            OptimizationRequest request = arguments.ReadRequest(parse, diagnostics);
             IReadOnlyList<GpuInstance> instances = arguments.ReadInstances(parse, request, diagnostics);
             IReadOnlyList<InstanceEvaluation> all = InstanceOptimizer.Evaluate(request, instances, terminal.Cancellation);
 
@@ -99,7 +99,7 @@ internal static class OptimizeCommand
             $"Tokens generated for each prompt [default: {DefaultOutputLength}]");
 
         private readonly Option<string?> _safetyFactor = Options.Single("--safety-factor", "SHARE",
-            "Share of GPU memory that may be used, 0.01 to 1 [default: 0.9]");
+            "Share of GPU memory that may be used, 0.01 to 1 [default: the engine's own; 0.9 where another model is asked for]");
 
         private readonly Option<string?> _slo = Options.Single("--slo-tps", "TPS",
             "Least throughput that is acceptable, tokens a second as the performance model counts them [default: none]");
@@ -117,8 +117,42 @@ internal static class OptimizeCommand
             $"Type of cached keys and values: {string.Join(" ", Enum.GetNames<KvCacheDataType>())} [default: Auto]");
 
         private readonly Option<string?> _performanceModel = Options.Single("--performance-model", "NAME",
-            "Roofline: cloud instances, generated tokens, never faster than the hardware allows. InferSave: the published "
-            + "program with its four instances; prompt and generated tokens [default: Roofline]");
+            "Fitted: coefficients fitted to measured servers, all layouts and objectives. Roofline: published efficiencies, no fit. "
+            + "InferSave: the published program with its four instances; prompt and generated tokens [default: Fitted]");
+
+        private readonly Option<string?> _engine = Options.Single("--engine", "NAME",
+            $"Engine that serves the model: {string.Join(" ", EnumNames.All(typeof(Engine)))} [default: vLLM]");
+
+        private readonly Option<string?> _rate = Options.Single("--requests-per-second", "RATE",
+            "Requests that arrive in a second at random; as many instances are counted as they need [default: a batch]");
+
+        private readonly Option<bool> _saturate = Options.Switch("--saturate",
+            "As many users as give the greatest throughput with the objectives kept, instead of a batch");
+
+        private readonly Option<string?> _sloFirst = Options.Single("--slo-ttft", "MS", "Longest time to the first token [default: none]");
+
+        private readonly Option<string?> _sloToken = Options.Single("--slo-tpot", "MS", "Longest time per output token [default: none]");
+
+        private readonly Option<string?> _sloEndToEnd = Options.Single("--slo-e2e", "MS", "Longest time to the end of an answer [default: none]");
+
+        private readonly Option<string?> _percentile = Options.Single("--slo-percentile", "PERCENT",
+            "Share of requests that arrive at a rate which the latencies hold for, 1 to 99.9 [default: 95]");
+
+        private readonly Option<string[]> _allowed = Options.List("--allow-quantization", "FORMAT",
+            "Formats of the weights to choose from beside the asked one");
+
+        private readonly Option<string?> _offloading = Options.Single("--offloading", "NAME",
+            "Auto: the share of the KV cache that does not fit goes to host memory where that is faster than to queue. Tenths: in "
+            + "steps of a tenth. Never [default: Auto]");
+
+        private readonly Option<string?> _budget = Options.Single("--budget", "USD",
+            "The most that all instances may cost in a month of 730 hours [default: none]");
+
+        private readonly Option<string?> _rankBy = Options.Single("--rank-by", "NAME",
+            $"{string.Join(", ", Enum.GetNames<RankingOrder>())} [default: CostEfficiency]");
+
+        private readonly Option<bool> _pareto = Options.Switch("--pareto",
+            "List what nothing beats in price of tokens, time to the first token and time per output token together");
 
         private readonly Option<string?> _priceType = Options.Single("--price-type", "NAME",
             $"{string.Join(", ", Enum.GetNames<PriceType>())} [default: OnDemand]");
@@ -137,8 +171,9 @@ internal static class OptimizeCommand
 
         public void AddTo(Command command)
         {
-            foreach (Option option in (Option[])[_model, _batchSize, _inputLength, _outputLength, _safetyFactor, _slo,
-                _adjust, _precision, _quantization, _kvCacheDataType, _performanceModel, _priceType])
+            foreach (Option option in (Option[])[_model, _batchSize, _rate, _saturate, _inputLength, _outputLength, _slo, _sloFirst,
+                _sloToken, _sloEndToEnd, _percentile, _precision, _quantization, _allowed, _kvCacheDataType, _engine, _performanceModel,
+                _safetyFactor, _offloading, _adjust, _priceType, _budget, _rankBy, _pareto])
             {
                 command.Add(option);
             }
@@ -163,7 +198,7 @@ internal static class OptimizeCommand
                 : (int)Guard.InRange(parse.Whole(_top, "Top") ?? DefaultTop, 1, int.MaxValue, "Top");
         }
 
-        public OptimizationRequest ReadRequest(ParseResult parse)
+        public OptimizationRequest ReadRequest(ParseResult parse, Diagnostics diagnostics)
         {
             Workload workload = new(
                 ModelSource.Resolve(parse.GetValue(_model)!),
@@ -178,8 +213,25 @@ internal static class OptimizeCommand
             {
                 PerformanceModel = parse.OneOf<PerformanceModelName>(_performanceModel, "PerformanceModel")
                     ?? PerformanceModelName.Fitted,
-                SafetyFactor = parse.Number(_safetyFactor, "SafetyFactor") ?? DefaultSafetyFactor,
-                Objectives = new ServiceObjectives { TokensPerSecond = parse.Number(_slo, "SloTokensPerSecond") },
+                Engine = parse.GetValue(_engine) is { } engine ? Values.OneOf<Engine>(engine, "Engine") : Engine.vLLM,
+                SafetyFactor = parse.Number(_safetyFactor, "SafetyFactor"),
+                Objectives = new ServiceObjectives
+                {
+                    TokensPerSecond = parse.Number(_slo, "SloTokensPerSecond"),
+                    TimeToFirstTokenMs = parse.Number(_sloFirst, "SloTimeToFirstTokenMs"),
+                    TimePerOutputTokenMs = parse.Number(_sloToken, "SloTimePerOutputTokenMs"),
+                    EndToEndMs = parse.Number(_sloEndToEnd, "SloEndToEndMs"),
+                    Percentile = parse.Number(_percentile, "SloPercentile") ?? new ServiceObjectives().Percentile,
+                },
+                RequestsPerSecond = parse.Number(_rate, "RequestsPerSecond"),
+                Saturate = parse.GetValue(_saturate),
+                AllowedQuantizations = parse.GetResult(_allowed) is null
+                    ? []
+                    : Values.ParseList(parse.GetValue(_allowed) ?? [], diagnostics, Quantization.Parse),
+                Offloading = parse.OneOf<KvCacheOffloading>(_offloading, "Offloading") ?? KvCacheOffloading.Auto,
+                BudgetUsdPerMonth = parse.Number(_budget, "BudgetUsdPerMonth"),
+                RankBy = parse.OneOf<RankingOrder>(_rankBy, "RankBy") ?? RankingOrder.CostEfficiency,
+                Pareto = parse.GetValue(_pareto),
                 AdjustOffloading = parse.GetValue(_adjust),
                 PriceType = parse.OneOf<PriceType>(_priceType, "PriceType") ?? PriceType.OnDemand,
             };

@@ -66,8 +66,8 @@ internal static class OptimizationReport
             ? "no known instance is of that kind."
             : fastest is null
                 ? "no instance can run the job; --include-rejected shows why."
-                : string.Create(terminal.Culture, $"no instance meets the SLO of {request.Objectives.TokensPerSecond} TPS; the fastest, "
-                    + $"{fastest.Instance} ({Gpus(fastest)}), reaches {fastest.TokensPerSecond:0.##}.");
+                : string.Create(terminal.Culture, $"no instance keeps the SLO ({Objectives(terminal, request)}); the fastest, "
+                    + $"{fastest.Instance} ({Gpus(fastest)}), reaches {fastest.TokensPerSecond:0.##} TPS: {fastest.RejectionReason}.");
     }
 
     public static string FloorWarning(Terminal terminal, InstanceEvaluation e) => string.Create(terminal.Culture,
@@ -86,24 +86,59 @@ internal static class OptimizationReport
         lines.Add($"Model: {w.Model.Name}");
         lines.Add($"Layers: {w.Model.LayerCount}");
         lines.Add($"Hidden size: {w.Model.HiddenSize}");
-        lines.Add($"Batch size: {w.BatchSize}");
-        lines.Add($"Input length: {w.InputLength}");
-        lines.Add($"Output length: {w.OutputLength}");
-        lines.Add($"Safety factor: {request.SafetyFactor:0.####}");
-        if (request.Objectives.TokensPerSecond is { } slo)
+        if (request.RequestsPerSecond is { } rate)
         {
-            lines.Add($"SLO requirement: Minimum {slo:0.###} TPS");
+            lines.Add($"Requests per second: {rate:0.######}");
+        }
+        else if (request.Saturate)
+        {
+            lines.Add($"Users: as many as can be");
         }
         else
         {
-            lines.Add($"SLO requirement: none");
+            lines.Add($"Batch size: {w.BatchSize}");
         }
 
-        lines.Add($"Weights: {w.EffectiveQuantization.Name}");
+        lines.Add($"Input length: {w.InputLength}");
+        lines.Add($"Output length: {w.OutputLength}");
+        if (request.SafetyFactor is { } factor)
+        {
+            lines.Add($"Safety factor: {factor:0.####}");
+        }
+
+        lines.Add($"SLO requirement: {Objectives(terminal, request)}");
+        lines.Add($"Weights: {string.Join(" or ", request.AllowedQuantizations.Prepend(w.EffectiveQuantization).Select(q => q.Name).Distinct())}");
         lines.Add($"Performance model: {request.PerformanceModel} (TPS counts {Counted(request)} tokens)");
         lines.Add($"");
-        lines.Add($"Total KV Cache size: {KvCacheGB(request, all):0.00} GB");
-        lines.Add($"");
+        if (request.RequestsPerSecond is null && !request.Saturate)
+        {
+            lines.Add($"Total KV Cache size: {KvCacheGB(request, all):0.00} GB");
+            lines.Add($"");
+        }
+    }
+
+    private static string Objectives(Terminal terminal, in OptimizationRequest request)
+    {
+        ServiceObjectives slo = request.Objectives;
+        List<string> promises = [];
+        Add(slo.TokensPerSecond, "Minimum ", " TPS");
+        Add(slo.TimeToFirstTokenMs, "TTFT up to ", " ms");
+        Add(slo.TimePerOutputTokenMs, "TPOT up to ", " ms");
+        Add(slo.EndToEndMs, "end to end up to ", " ms");
+        if (slo.HaveLatency && request.RequestsPerSecond is not null)
+        {
+            promises[^1] += string.Create(terminal.Culture, $" for {slo.Percentile:0.#} % of the requests");
+        }
+
+        return promises.Count == 0 ? "none" : string.Join(", ", promises);
+
+        void Add(double? value, string before, string after)
+        {
+            if (value is { } given)
+            {
+                promises.Add(string.Create(terminal.Culture, $"{before}{given:0.###}{after}"));
+            }
+        }
     }
 
     private static string Counted(in OptimizationRequest request) =>
@@ -132,8 +167,17 @@ internal static class OptimizationReport
         lines.Add($"Instance: {best.Instance} ({best.Provider}, {best.Region})");
         if (best.GpuCount > 1)
         {
-            string copies = best.DataParallelSize == 1 ? "1 copy of the model" : $"{best.DataParallelSize} copies of the model, each";
-            lines.Add($"Layout: {copies} {(best.TensorParallelSize == 1 ? "on one GPU" : $"over {best.TensorParallelSize} GPUs")}");
+            lines.Add($"Layout: {best.Layout}");
+        }
+
+        if (best.InstanceCount > 1)
+        {
+            lines.Add($"Instances: {best.InstanceCount}");
+        }
+
+        if (request.AllowedQuantizations.Count > 0)
+        {
+            lines.Add($"Weights in: {best.Quantization}");
         }
 
         lines.Add($"KV Cache offloading ratio: {100 * best.OffloadRatio:0.0}%");
@@ -148,6 +192,11 @@ internal static class OptimizationReport
             lines.Add($"Cost efficiency: {best.CostEfficiency:0.00} tokens/$");
         }
 
+        if (request.RequestsPerSecond is not null)
+        {
+            lines.Add($"Monthly cost: ${best.UsdPerMonth:0.00} (730 hours, all instances)");
+        }
+
         lines.Add($"Price date: {PriceDate(terminal, best)}");
         Paragraph.Write(terminal, "Price source: ", best.PriceSource);
         lines.Add($"");
@@ -155,13 +204,32 @@ internal static class OptimizationReport
         lines.Add($"Prefill time: {best.PrefillSeconds:0.0000} seconds");
         lines.Add($"Decode time: {best.DecodeSeconds:0.0000} seconds");
         lines.Add($"Total processing time: {best.TotalSeconds:0.0000} seconds");
+        if (best.TimePerOutputTokenMs is { } token)
+        {
+            lines.Add($"Time to first token: {best.TimeToFirstTokenMs:0.0} ms{HighShare(terminal, best.TimeToFirstTokenP95Ms)}");
+            lines.Add($"Time per output token: {token:0.00} ms{HighShare(terminal, best.TimePerOutputTokenP95Ms)}");
+        }
+
         lines.Add($"Decoding is bound by: {best.Bottleneck}");
+        if (best.TokensPerSecondLow is { } low)
+        {
+            lines.Add($"TPS to expect: {low:0.00} to {best.TokensPerSecondHigh:0.00}");
+        }
+
+        if (best.Explanation is { } why)
+        {
+            Paragraph.Write(terminal, "Why: ", why);
+        }
+
         if (best.BreaksPhysicalFloor)
         {
             lines.Add($"");
             Paragraph.Write(terminal, "WARNING: ", FloorWarning(terminal, best));
         }
     }
+
+    private static string HighShare(Terminal terminal, double? ms) =>
+        ms is { } high ? string.Create(terminal.Culture, $" (95 % within {high:0.0} ms)") : "";
 
     private static string Plan(PriceType type) => type switch
     {

@@ -18,12 +18,15 @@ internal sealed class DeploymentPlanner
     private const int MostMachines = 100_000;
 
     private readonly OptimizationRequest _request;
-    private readonly IReadOnlyList<Quantization> _quantizations;
+    private readonly IReadOnlyList<Quantization?> _quantizations;
 
     public DeploymentPlanner(in OptimizationRequest request)
     {
         _request = request;
-        _quantizations = [.. request.AllowedQuantizations.Prepend(request.Workload.EffectiveQuantization).Distinct()];
+
+        // Null leaves it to the engine how it loads the checkpoint.
+        Quantization own = request.Workload.EffectiveQuantization;
+        _quantizations = [request.Workload.Quantization, .. request.AllowedQuantizations.Where(q => q.Name != own.Name)];
     }
 
     /// <summary>All ways, those that cannot run included; never empty.</summary>
@@ -34,7 +37,7 @@ internal sealed class DeploymentPlanner
     {
         IReadOnlyList<ParallelLayout> layouts = ParallelLayout.Of(_request.Workload.Model, gpuCount, _request.Engine);
         List<PlannedDeployment> ways = [];
-        foreach (Quantization quantization in _quantizations)
+        foreach (Quantization? quantization in _quantizations)
         {
             int first = ways.Count;
             AddAll(layouts.Where(layout => layout.Pipeline == 1));
@@ -103,7 +106,7 @@ internal sealed class DeploymentPlanner
 
         // A precision that was named later must save a machine.
         return a.Machines < b.Machines
-            || (a.Machines == b.Machines && a.Quantization == b.Quantization
+            || (a.Machines == b.Machines && a.Quantization.Name == b.Quantization.Name
                 && a.Arrivals?.AtPercentile.EndToEndMs < b.Arrivals?.AtPercentile.EndToEndMs);
     }
 
@@ -312,7 +315,7 @@ internal sealed class DeploymentPlanner
         return (batch + ranks - 1) / ranks;
     }
 
-    private PerformanceEstimateRequest Copy(GpuSpec gpu, Quantization quantization, ParallelLayout layout)
+    private PerformanceEstimateRequest Copy(GpuSpec gpu, Quantization? quantization, ParallelLayout layout)
     {
         Workload w = _request.Workload;
         return new PerformanceEstimateRequest(

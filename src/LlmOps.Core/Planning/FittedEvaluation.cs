@@ -88,7 +88,7 @@ internal sealed class FittedEvaluation
             OutputLength = w.OutputLength,
             WeightsGB = way.WeightBytes * way.Layout.GpusOfCopy / Units.BytesPerGB,
             KvCacheGB = way.CacheBytes / Units.BytesPerGB,
-            OffloadRatio = way.OffloadRatio,
+            OffloadRatio = feasible ? way.OffloadRatio : 0,
             PrefillSeconds = isTimed ? way.Times.TimeToFirstTokenMs / 1000 : 0,
             DecodeSeconds = isTimed ? way.Times.TimePerOutputTokenMs * (w.OutputLength - 1) / 1000 : 0,
             TotalSeconds = isTimed ? way.Times.EndToEndMs / 1000 : 0,

@@ -101,7 +101,7 @@ public readonly record struct OptimizationRequest(Workload Workload)
     {
         get
         {
-            string weights = string.Join(" or ", AllowedQuantizations.Prepend(Workload.EffectiveQuantization).Select(q => q.Name).Distinct());
+            string weights = string.Join('|', AllowedQuantizations.Prepend(Workload.EffectiveQuantization).Select(q => q.Name).Distinct());
             string load = RequestsPerSecond is { } rate ? FormattableString.Invariant($"{rate:0.######} requests/s")
                 : Saturate ? "as many users as can be"
                 : FormattableString.Invariant($"batch {Workload.BatchSize}");
