@@ -106,7 +106,7 @@ public static class PerformanceEstimator
     {
         StepTimeData data = StepTimeData.Instance;
         string? family = data.FamilyOf(memory.Model.Name);
-        bool knowsGpu = StepTimeModel.KeyOf(gpu).Length > 0, knowsEngine = IsFitted(memory.Engine);
+        bool knowsGpu = data.KeyOf(gpu).Length > 0, knowsEngine = IsFitted(memory.Engine);
         bool isKnown = family is not null && knowsGpu && knowsEngine
             && data.TimePerOutputTokenGroups.ContainsKey($"{family}|{EnumNames.Of(memory.Engine)}|{gpu.Name}|*");
         StepTimeBounds bounds = data.BoundsWithout(isKnown ? "known" : "combination");

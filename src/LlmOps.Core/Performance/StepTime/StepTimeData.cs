@@ -1,5 +1,7 @@
+using System.Collections.Concurrent;
 using System.Collections.Frozen;
 using System.Text.Json;
+using LlmOps.Core.Hardware;
 
 namespace LlmOps.Core.Performance.StepTime;
 
@@ -24,14 +26,19 @@ internal readonly record struct StepTimeBounds(
 internal readonly record struct FittedGpu(
     double MemoryBandwidthGBps, double Bits16Tflops, double Fp8Tflops, double Fp4Tflops, double LinkGBps);
 
-/// <summary>The fitted coefficients, as the embedded file has them.</summary>
+/// <summary>
+/// The coefficients of the step-time model: those of the embedded file, or others that a fit tries. An instance never changes,
+/// and keeps what is derived from it.
+/// </summary>
 internal sealed class StepTimeData
 {
     private static readonly Lazy<StepTimeData> s_instance = new(() => new StepTimeData());
 
-    private readonly FrozenDictionary<string, Coefficient> _coefficients;
+    private readonly Dictionary<string, StepTimeCoefficient> _coefficients;
     private readonly FrozenDictionary<string, StepTimeBounds> _bounds;
     private readonly (string Prefix, string Family)[] _families;
+    private readonly ConcurrentDictionary<(string Engine, string Gpu, PrecisionClass, ModelClass), StepTimeProfile> _profiles = [];
+    private readonly ConcurrentDictionary<(string? Family, string Engine, string Gpu, PrecisionClass), StepTimeCorrections> _corrections = [];
 
     private StepTimeData()
     {
@@ -39,7 +46,7 @@ internal sealed class StepTimeData
         JsonElement root = document.RootElement;
         Source = root.GetProperty("source").GetString()!;
         _coefficients = root.GetProperty("coefficients").EnumerateObject()
-            .ToFrozenDictionary(property => property.Name, property => new Coefficient(property.Value));
+            .ToDictionary(property => property.Name, property => StepTimeCoefficient.Read(property.Value));
         _bounds = root.GetProperty("bounds").EnumerateObject().Where(property => property.Name != "about")
             .ToFrozenDictionary(property => property.Name, property => Bounds(property.Value));
         Gpus = root.GetProperty("gpus").GetProperty("values").EnumerateObject()
@@ -60,18 +67,33 @@ internal sealed class StepTimeData
         LlamaCpp = new LlamaCppCoefficients(root.GetProperty("llamaCpp"));
     }
 
+    private StepTimeData(StepTimeData from, Dictionary<string, StepTimeCoefficient> coefficients)
+    {
+        Source = from.Source;
+        _coefficients = coefficients;
+        _bounds = from._bounds;
+        _families = from._families;
+        Gpus = from.Gpus;
+        TimePerOutputTokenGroups = from.TimePerOutputTokenGroups;
+        TimeToFirstTokenGroups = from.TimeToFirstTokenGroups;
+        LlamaCpp = from.LlamaCpp;
+    }
+
+    /// <summary>As shipped.</summary>
     public static StepTimeData Instance => s_instance.Value;
 
     public string Source { get; }
 
-    public FrozenDictionary<string, FittedGpu> Gpus { get; }
+    public FrozenDictionary<string, FittedGpu> Gpus { get; private init; }
 
     /// <summary>Logarithms of corrections, by family|engine|GPU|precision.</summary>
-    public FrozenDictionary<string, double> TimePerOutputTokenGroups { get; }
+    public FrozenDictionary<string, double> TimePerOutputTokenGroups { get; private init; }
 
-    public FrozenDictionary<string, double> TimeToFirstTokenGroups { get; }
+    public FrozenDictionary<string, double> TimeToFirstTokenGroups { get; private init; }
 
     public LlamaCppCoefficients LlamaCpp { get; }
+
+    public IReadOnlyDictionary<string, StepTimeCoefficient> Coefficients => _coefficients;
 
     public double this[string name] => _coefficients[name].Shared
         ?? throw new InvalidOperationException($"The coefficient {name} has no shared value.");
@@ -85,6 +107,68 @@ internal sealed class StepTimeData
     public string? FamilyOf(string modelName) =>
         Array.Find(_families, family => modelName.StartsWith(family.Prefix, StringComparison.OrdinalIgnoreCase)).Family;
 
+    /// <summary>The name under which a GPU was fitted; empty for the others.</summary>
+    public string KeyOf(GpuSpec gpu) => Gpus.ContainsKey(gpu.Name) ? gpu.Name : "";
+
+    public StepTimeProfile ProfileOf(string engine, string gpu, PrecisionClass precision, ModelClass kind) =>
+        _profiles.GetOrAdd(
+            (engine, gpu, precision, kind),
+            static (key, data) => new StepTimeProfile(data, key.Engine, key.Gpu, key.Item3, key.Item4),
+            this);
+
+    public StepTimeCorrections CorrectionsOf(string modelName, string engine, string gpu, PrecisionClass precision) =>
+        TimePerOutputTokenGroups.Count == 0 && TimeToFirstTokenGroups.Count == 0
+            ? StepTimeCorrections.None
+            : _corrections.GetOrAdd(
+                (FamilyOf(modelName), engine, gpu, precision),
+                static (key, data) => StepTimeCorrections.Of(data, key.Family, key.Engine, key.Gpu, key.Item4),
+                this);
+
+    /// <summary>The same with other values of some coefficients; a key is null for a shared value.</summary>
+    public StepTimeData With(IEnumerable<(string Name, string? Key, double Value)> values)
+    {
+        Dictionary<string, StepTimeCoefficient> coefficients = new(_coefficients);
+        foreach ((string name, string? key, double value) in values)
+        {
+            coefficients[name] = coefficients[name].With(key, value);
+        }
+
+        return new StepTimeData(this, coefficients);
+    }
+
+    /// <summary>The same with other corrections of groups.</summary>
+    public StepTimeData WithGroups(IReadOnlyDictionary<string, double> timePerOutputToken, IReadOnlyDictionary<string, double> timeToFirstToken) =>
+        new(this, _coefficients)
+        {
+            TimePerOutputTokenGroups = timePerOutputToken.ToFrozenDictionary(),
+            TimeToFirstTokenGroups = timeToFirstToken.ToFrozenDictionary(),
+        };
+
+    /// <summary>As if an engine or a GPU had not been fitted: without the values of that key.</summary>
+    public StepTimeData Without(string key) =>
+        new(this, _coefficients.ToDictionary(pair => pair.Key, pair => pair.Value.Without(key)))
+        {
+            Gpus = Gpus.Where(pair => pair.Key != key).ToFrozenDictionary(),
+        };
+
+    /// <summary>With a GPU that has not been fitted, by the data sheet and with the multipliers of an unknown one, so that a fit can move them.</summary>
+    public StepTimeData WithGpu(GpuSpec gpu)
+    {
+        if (Gpus.ContainsKey(gpu.Name))
+        {
+            return this;
+        }
+
+        FittedGpu fitted = new(
+            gpu.MemoryBandwidthGBps, gpu.Fp16Tflops, gpu.DenseTflops.Fp8 ?? 0, gpu.DenseTflops.Fp4 ?? 0, gpu.GpuLinkGBps);
+        return new StepTimeData(this, _coefficients.ToDictionary(
+            pair => pair.Key,
+            pair => pair.Value.Keys.Any(Gpus.ContainsKey) ? pair.Value.With(gpu.Name, pair.Value.Of(gpu.Name)) : pair.Value))
+        {
+            Gpus = Gpus.Append(new(gpu.Name, fitted)).ToFrozenDictionary(),
+        };
+    }
+
     internal static FrozenDictionary<string, double> Numbers(JsonElement element) =>
         element.EnumerateObject().ToFrozenDictionary(property => property.Name, property => property.Value.GetDouble());
 
@@ -95,28 +179,6 @@ internal sealed class StepTimeData
         Residuals(element.GetProperty("timePerOutputToken")),
         Residuals(element.GetProperty("timeToFirstToken")),
         Residuals(element.GetProperty("tokensPerSecond")));
-
-    private sealed class Coefficient
-    {
-        private readonly FrozenDictionary<string, double>? _values;
-        private readonly double _unknown;
-
-        public Coefficient(JsonElement element)
-        {
-            Shared = element.OptionalNumber("value");
-            if (Shared is null)
-            {
-                _values = Numbers(element.GetProperty("values"));
-                _unknown = Math.Abs(element.GetProperty("prior").GetDouble() - 1) < 1e-9
-                    ? 1
-                    : Math.Exp(_values.Values.Average(Math.Log));
-            }
-        }
-
-        public double? Shared { get; }
-
-        public double Of(string key) => _values!.TryGetValue(key, out double value) ? value : _unknown;
-    }
 }
 
 /// <summary>The coefficients of llama.cpp, which has formulas of its own.</summary>

@@ -1,5 +1,3 @@
-using System.Collections.Concurrent;
-using System.Collections.Frozen;
 using LlmOps.Core.Hardware;
 using LlmOps.Core.Models;
 using LlmOps.Core.Precision;
@@ -123,12 +121,14 @@ internal static class StepTimeModel
     /// <summary>Tokens of a prompt that engines process in one pass.</summary>
     public const double ChunkTokens = 8192;
 
-    private static readonly ConcurrentDictionary<(string? Family, string Engine, string Gpu, PrecisionClass), Corrections> s_corrections = [];
+    /// <summary>With the coefficients as shipped.</summary>
+    public static StepTimeParts Predict(in StepTimeCase c) => Predict(c, StepTimeData.Instance);
 
-    public static StepTimeParts Predict(in StepTimeCase c)
+    public static StepTimeParts Predict(in StepTimeCase c, StepTimeData data)
     {
         StepTimeShape shape = StepTimeShape.Of(c.Model, c.Quantization);
-        StepTimeProfile p = StepTimeProfile.Of(c.Engine, KeyOf(c.Gpu), shape.Precision, shape.Class);
+        string gpuKey = data.KeyOf(c.Gpu);
+        StepTimeProfile p = data.ProfileOf(c.Engine, gpuKey, shape.Precision, shape.Class);
         Multiplication products = Multiplication.Of(shape, c.Quantization, c.Gpu);
         double h = shape.HiddenSize;
         int gpus = c.StageGpus, tensor = c.TensorRanks;
@@ -245,7 +245,7 @@ internal static class StepTimeModel
         double waiting = (p.Wait * oneMore * load / (1 + (0.1 * load)))
             + (p.Burst * (c.IsSteadyLoad ? p.BurstOfSteadyLoad : 1) * others * oneMore)
             + (p.Bunching * others * oneMore * load / (load + p.BunchingHalfLoad));
-        Corrections corrections = CorrectionsOf(c, shape);
+        StepTimeCorrections corrections = data.CorrectionsOf(c.Model.Name, c.Engine, gpuKey, shape.Precision);
         return new StepTimeParts
         {
             Dense = denseMs,
@@ -273,9 +273,6 @@ internal static class StepTimeModel
             PromptCorrection = corrections.TimeToFirstToken,
         };
     }
-
-    /// <summary>The name under which a GPU was fitted; empty for the others.</summary>
-    public static string KeyOf(GpuSpec gpu) => StepTimeData.Instance.Gpus.ContainsKey(gpu.Name) ? gpu.Name : "";
 
     /// <summary>(aᵖ + bᵖ)^(1/p): the sum for p = 1, the larger of both for a large p.</summary>
     private static double Nearer(double a, double b, double p)
@@ -334,10 +331,6 @@ internal static class StepTimeModel
     private static double ReferenceBandwidth(GpuSpec gpu) =>
         GpuCatalog.TryGet(gpu.Name, out GpuSpec? sheet) ? sheet.MemoryBandwidthGBps : gpu.MemoryBandwidthGBps;
 
-    private static Corrections CorrectionsOf(in StepTimeCase c, StepTimeShape shape) => s_corrections.GetOrAdd(
-        (StepTimeData.Instance.FamilyOf(c.Model.Name), c.Engine, KeyOf(c.Gpu), shape.Precision),
-        static key => Corrections.Of(key.Family, key.Engine, key.Gpu, key.Item4));
-
     /// <summary>What a decoding step reads, and its arithmetic time, by part.</summary>
     private readonly record struct Decoding
     {
@@ -372,25 +365,6 @@ internal static class StepTimeModel
         {
             (double dense, double experts, double cache, _) = At(memory, p);
             return dense + experts + cache;
-        }
-    }
-
-    /// <summary>Factors on the times of groups that measurements are known for.</summary>
-    private sealed record Corrections(double TimePerOutputToken, double TimeToFirstToken)
-    {
-        public static Corrections Of(string? family, string engine, string gpu, PrecisionClass precision)
-        {
-            string f = family ?? "", e = engine, g = gpu, p = precision.ToString();
-            string[] keys =
-            [
-                $"{f}|*|*|*", $"*|{e}|{g}|*", $"{f}|{e}|*|*", $"{f}|*|*|{p}", $"*|{e}|*|{p}", $"{f}|{e}|{g}|*", $"{f}|{e}|*|{p}",
-                $"{f}|{e}|{g}|{p}",
-            ];
-            StepTimeData data = StepTimeData.Instance;
-            return new Corrections(Factor(data.TimePerOutputTokenGroups), Factor(data.TimeToFirstTokenGroups));
-
-            double Factor(FrozenDictionary<string, double> groups) =>
-                Math.Exp(keys.Sum(key => groups.TryGetValue(key, out double value) ? value : 0));
         }
     }
 }

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using LlmOps.Core.Hardware;
 
 namespace LlmOps.Core.Performance.StepTime;
@@ -38,16 +37,13 @@ internal enum Arithmetic
 }
 
 /// <summary>
-/// The coefficients of one engine, GPU, kind of model and precision. Made once for each combination, because an estimate must not
-/// look up seventy names.
+/// The coefficients of one engine, GPU, kind of model and precision. Made once for each combination
+/// (<see cref="StepTimeData.ProfileOf"/>), because an estimate must not look up seventy names.
 /// </summary>
 internal sealed class StepTimeProfile
 {
-    private static readonly ConcurrentDictionary<(string Engine, string Gpu, PrecisionClass, ModelClass), StepTimeProfile> s_known = [];
-
-    private StepTimeProfile(string engine, string gpu, PrecisionClass precision, ModelClass kind)
+    public StepTimeProfile(StepTimeData d, string engine, string gpu, PrecisionClass precision, ModelClass kind)
     {
-        StepTimeData d = StepTimeData.Instance;
         string p = precision.ToString(), c = kind.ToString(), ce = c + "|" + engine;
         FittedGpu scale = Scale(d, gpu);
         Norm = d["normExponent"];
@@ -246,10 +242,6 @@ internal sealed class StepTimeProfile
     public double PredictionPrompt { get; }
 
     public double PredictionLatency { get; }
-
-    public static StepTimeProfile Of(string engine, string gpu, PrecisionClass precision, ModelClass kind) =>
-        s_known.GetOrAdd((engine, gpu, precision, kind), static key =>
-            new StepTimeProfile(key.Engine, key.Gpu, key.Item3, key.Item4));
 
     public double DensePerTflops(Arithmetic arithmetic) => arithmetic switch
     {
