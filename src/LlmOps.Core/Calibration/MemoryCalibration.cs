@@ -14,6 +14,9 @@ public sealed record TermCalibration(double Factor, double Low, double High, int
 
     public static TermCalibration None { get; } = new(1, 1, 1, 0);
 
+    /// <summary>A factor that says a term is a thousand times what is estimated comes from no measurement.</summary>
+    internal bool IsSound => this is { Factor: > 0.001 and < 1000, Low: > -1000 and <= 1, High: >= 1 and < 1000, Count: >= 0 };
+
     public override string ToString() => FormattableString.Invariant($"x {Factor:0.####} ({Low:0.###}-{High:0.###}, n = {Count})");
 }
 
@@ -21,8 +24,11 @@ public sealed record TermCalibration(double Factor, double Low, double High, int
 /// Corrections of an engine's memory terms, fitted to what servers measured while they started: one factor a term, the
 /// median of measured over estimated, and the spread about it as bounds.
 /// </summary>
-public sealed record MemoryCalibration
+public sealed record MemoryCalibration : ICalibration
 {
+    /// <inheritdoc/>
+    public static CalibrationKind Kind => CalibrationKind.Memory;
+
     public required string Name { get; init; }
 
     public required Engine Engine { get; init; }
@@ -96,6 +102,12 @@ public sealed record MemoryCalibration
                 name);
         }
     }
+
+    /// <inheritdoc/>
+    bool ICalibration.IsSound => Enum.IsDefined(Engine) && Name is { Length: > 0 }
+        && Models is not null && Gpus is not null && EngineVersions is not null
+        && ModelWeights is { IsSound: true } && Activations is { IsSound: true }
+        && NonTorch is { IsSound: true } && CudaGraphs is { IsSound: true };
 
     internal StageMemory Apply(in StageMemory memory) => memory with
     {

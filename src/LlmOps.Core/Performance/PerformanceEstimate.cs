@@ -131,15 +131,20 @@ public sealed class PerformanceEstimate
         ? watts * GpuCount / 1000 / Units.SecondsPerHour / TokensPerSecond * Units.TokensPerMillion
         : null;
 
+    /// <summary>The name of the calibration that the times were corrected with; null for none.</summary>
+    public string? Calibration => _request.Calibration?.Name;
+
     /// <summary>
-    /// Fitted where the engine was measured and the layout too; Assumed for other engines, for pipelines, and for many sequences
-    /// on llama.cpp.
+    /// Fitted where the engine was measured and the layout too, or the calibration is of such a deployment; Assumed for other
+    /// engines, for pipelines, and for many sequences on llama.cpp.
     /// </summary>
     public Evidence Evidence =>
-        Deployment.Engine == Memory.Engine.Transformers
+        _request.Calibration?.Covers(_request) == true
+            ? Evidence.Fitted
+        : Deployment.Engine == Memory.Engine.Transformers
         || (Deployment.Engine == Memory.Engine.LlamaCpp ? _running > 1 : Deployment.Parallelism.Pipeline > 1)
             ? Evidence.Assumed
-            : Evidence.Fitted;
+        : Evidence.Fitted;
 
     /// <summary>What both times are made of; empty where the model does not fit.</summary>
     public IReadOnlyList<PerformanceTerm> Terms => _terms ??= _times is null

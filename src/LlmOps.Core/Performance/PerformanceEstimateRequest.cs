@@ -1,3 +1,4 @@
+using LlmOps.Core.Calibration;
 using LlmOps.Core.Memory;
 
 namespace LlmOps.Core.Performance;
@@ -15,6 +16,9 @@ public readonly record struct PerformanceEstimateRequest(MemoryRequest Deploymen
 {
     /// <summary>Whether the model's prediction layers guess tokens ahead (speculative decoding with them).</summary>
     public bool MultiTokenPrediction { get; init; } = false;
+
+    /// <summary>Corrections of the times, fitted to measurements of servers; null for none.</summary>
+    public TimeCalibration? Calibration { get; init; } = null;
 
     /// <summary>The same as a memory estimate sees it: all tokens of a sequence.</summary>
     internal MemoryRequest Memory => Deployment with { SequenceLength = InputLength + OutputLength };

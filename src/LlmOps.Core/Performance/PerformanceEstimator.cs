@@ -18,14 +18,22 @@ public static class PerformanceEstimator
     public static PerformanceEstimate Estimate(in PerformanceEstimateRequest request)
     {
         request.Validate();
+        return Times(request) is { } estimated
+            ? new PerformanceEstimate(request, estimated.Running, estimated.Times)
+            : new PerformanceEstimate(request, 0, null);
+    }
+
+    /// <summary>The requests of a copy that run at once, and their times; null where the model does not fit.</summary>
+    internal static (double Running, PerformanceTimes Times)? Times(in PerformanceEstimateRequest request)
+    {
         MemoryRequest memory = request.Memory;
         if (!(KvCacheCalculator.SequencesHeld(memory, memory.SequenceLength) >= 1))
         {
-            return new PerformanceEstimate(request, 0, null);
+            return null;
         }
 
         double running = Running(request, memory);
-        return new PerformanceEstimate(request, running, Compute(request, running));
+        return (running, Compute(request, running));
     }
 
     /// <summary>The engine whose coefficients are used; that of another for an engine without.</summary>
@@ -79,12 +87,18 @@ public static class PerformanceEstimator
         double tokenFloor = steps == 0 ? 0 : decodeFloor + others;
         double rounds = Math.Max((users / running) - 1, 0);
         double firstFloor = ((1 + rounds) * (promptFloor + others)) + (rounds * steps * tokenFloor);
-        return new PerformanceTimes(
+        PerformanceTimes times = new(
             parts,
             Math.Max(tokenFloor, parts.TimePerOutputToken),
             Math.Max(firstFloor, parts.TimeToFirstToken),
             decodeFloor,
-            isLlamaCpp ? LlamaCppTime.Bounds(gpu, running) : Bounds(memory, gpu));
+            isLlamaCpp ? LlamaCppTime.Bounds(gpu, running) : Bounds(memory, gpu))
+        {
+            TokenFloorMs = tokenFloor,
+            FirstTokenFloorMs = firstFloor,
+            PromptFloorMs = promptFloor,
+        };
+        return request.Calibration is { } calibration ? calibration.Apply(request, times) : times;
     }
 
     /// <summary>Requests of a copy that run at once: all of its users', or as many as there is room for.</summary>
@@ -144,4 +158,20 @@ internal sealed record PerformanceTimes(
     double TimePerOutputTokenMs,
     double TimeToFirstTokenMs,
     double DecodeFloorMs,
-    StepTimeBounds Bounds);
+    StepTimeBounds Bounds)
+{
+    /// <summary>The least time of a token, other users' prompts included.</summary>
+    public double TokenFloorMs { get; init; }
+
+    /// <summary>The least time to the first token under the load.</summary>
+    public double FirstTokenFloorMs { get; init; }
+
+    /// <summary>The least time of one prompt alone.</summary>
+    public double PromptFloorMs { get; init; }
+
+    /// <summary>What a calibration adds to the time per output token; 0 without one.</summary>
+    public double TokenCalibrationMs { get; init; }
+
+    /// <summary>The same for the time to the first token.</summary>
+    public double FirstTokenCalibrationMs { get; init; }
+}

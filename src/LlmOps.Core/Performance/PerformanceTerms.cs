@@ -1,4 +1,5 @@
 using System.Globalization;
+using LlmOps.Core.Calibration;
 using LlmOps.Core.Memory;
 using LlmOps.Core.Performance.StepTime;
 
@@ -25,7 +26,7 @@ internal static class PerformanceTerms
         double communication = p.AllReduceLatency + p.AllReduceTransfer + p.Hops;
         double launches = p.Layers + p.Fixed + p.Sequences;
         double most = Math.Max(Math.Max(compute, memory), Math.Max(communication, launches));
-        bool isRaised = times.TimePerOutputTokenMs > p.TimePerOutputToken;
+        bool isRaised = times.TimePerOutputTokenMs > p.TimePerOutputToken + times.TokenCalibrationMs;
         return isRaised || most == memory ? (isRaised && compute > memory ? PerformanceBottleneck.Compute : PerformanceBottleneck.Memory)
             : most == compute ? PerformanceBottleneck.Compute
             : most == communication ? PerformanceBottleneck.Communication
@@ -40,6 +41,7 @@ internal static class PerformanceTerms
         StepTimeData data = StepTimeData.Instance;
         bool isLlamaCpp = memory.Engine == Engine.LlamaCpp;
         string source = isLlamaCpp ? data.LlamaCpp.Source : data.Source;
+        string calibrationName = request.Calibration?.Name ?? "";
         Evidence fitted = memory.Engine == Engine.Transformers ? Evidence.Assumed : Evidence.Fitted;
         List<PerformanceTerm> terms = [];
         double tokens = p.TokensPerStep;
@@ -61,7 +63,8 @@ internal static class PerformanceTerms
             isLlamaCpp ? Evidence.Assumed : fitted);
         double corrected = p.TimePerOutputToken;
         OfToken("GroupCorrection", corrected - p.Decode - p.Interference, "shrunk residual of this model, engine, GPU and precision");
-        Add(PerformancePhase.OutputToken, "PhysicalFloor", times.TimePerOutputTokenMs - corrected,
+        Calibrated(PerformancePhase.OutputToken, times.TokenCalibrationMs, request.Calibration?.TimePerOutputToken);
+        Add(PerformancePhase.OutputToken, "PhysicalFloor", times.TimePerOutputTokenMs - (corrected + times.TokenCalibrationMs),
             "raised to the least that hardware allows", Evidence.Datasheet, Floor);
 
         OfPrompt("PromptWork", p.PromptWork, Text(
@@ -76,9 +79,18 @@ internal static class PerformanceTerms
         OfPrompt("StepsUntilAdmitted", p.PromptExtra, "steps until attention ranks are balanced");
         double uncorrected = p.TimeToFirstToken / p.PromptCorrection;
         OfPrompt("GroupCorrection", p.TimeToFirstToken - uncorrected, "shrunk residual of this model, engine, GPU and precision");
-        Add(PerformancePhase.FirstToken, "PhysicalFloor", times.TimeToFirstTokenMs - p.TimeToFirstToken,
+        Calibrated(PerformancePhase.FirstToken, times.FirstTokenCalibrationMs, request.Calibration?.TimeToFirstToken);
+        Add(PerformancePhase.FirstToken, "PhysicalFloor", times.TimeToFirstTokenMs - (p.TimeToFirstToken + times.FirstTokenCalibrationMs),
             "raised to the least that hardware allows", Evidence.Datasheet, Floor);
         return terms;
+
+        void Calibrated(PerformancePhase phase, double ms, PhaseTimeCalibration? calibration)
+        {
+            if (calibration is not null)
+            {
+                Add(phase, "Calibration", ms, calibration.Formula, Evidence.Fitted, calibration.SourceOf(calibrationName));
+            }
+        }
 
         void OfToken(string name, double ms, string formula, Evidence? evidence = null) =>
             Add(PerformancePhase.OutputToken, name, ms, formula + per, evidence ?? fitted, source);

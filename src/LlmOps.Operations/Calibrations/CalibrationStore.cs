@@ -10,13 +10,16 @@ public sealed class CalibrationStore
 {
     private const string Extension = ".json";
     private const int Format = 1;
-    private const int LargestFile = 1 << 20;
+    private const int LargestFile = 16 << 20;
 
     private static readonly JsonSerializerOptions s_json = new()
     {
         WriteIndented = true,
         PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
         Converters = { new JsonStringEnumConverter() },
+
+        // Nothing that is saved goes deeper.
+        MaxDepth = 8,
     };
 
     private readonly string _folder;
@@ -37,6 +40,27 @@ public sealed class CalibrationStore
             .Order(StringComparer.OrdinalIgnoreCase)]
         : [];
 
+    /// <summary>The names of what is saved of one kind; a damaged file is of none.</summary>
+    public IEnumerable<string> NamesOf(CalibrationKind kind)
+    {
+        foreach (string name in Names)
+        {
+            CalibrationKind? found = null;
+            try
+            {
+                found = Open(Path.Combine(_folder, name + Extension)).KindOf;
+            }
+            catch (LlmOpsException)
+            {
+            }
+
+            if (found == kind)
+            {
+                yield return name;
+            }
+        }
+    }
+
     public string PathOf(string name)
     {
         MemoryCalibration.ValidateName(name);
@@ -47,7 +71,8 @@ public sealed class CalibrationStore
 
     /// <summary>Writes beside the target and then takes its place, so that no half of it is ever seen.</summary>
     /// <exception cref="LlmOpsException">It cannot be written; what was there before is as it was.</exception>
-    public void Save(MemoryCalibration calibration)
+    public void Save<T>(T calibration)
+        where T : class, ICalibration
     {
         string target = PathOf(calibration.Name);
         string unfinished = target + "." + Path.GetRandomFileName();
@@ -56,7 +81,8 @@ public sealed class CalibrationStore
             Directory.CreateDirectory(_folder);
             using (FileStream stream = new(unfinished, FileMode.CreateNew, FileAccess.Write, FileShare.None))
             {
-                JsonSerializer.Serialize(stream, new Document(Format, calibration), s_json);
+                JsonSerializer.Serialize(
+                    stream, new Document(Format, T.Kind, JsonSerializer.SerializeToElement(calibration, s_json)), s_json);
                 stream.Flush(flushToDisk: true);
             }
 
@@ -74,27 +100,50 @@ public sealed class CalibrationStore
         }
     }
 
-    /// <exception cref="LlmOpsException">There is none of that name, or its file is damaged.</exception>
-    public MemoryCalibration Load(string name)
+    /// <exception cref="LlmOpsException">There is none of that name and kind, or its file is damaged.</exception>
+    public T Load<T>(string name)
+        where T : class, ICalibration
     {
         string path = PathOf(name);
         return File.Exists(path)
-            ? Read(path)
+            ? Read<T>(path)
             : throw new LlmOpsException("CalibrationNotFound", ErrorKind.NotFound,
-                $"There is no calibration '{name}'.{NameMatcher.Suggest(name, Names)} New-LlmCalibration makes one.", name);
+                $"There is no calibration '{name}'.{NameMatcher.Suggest(name, NamesOf(T.Kind))} New-LlmCalibration makes one.", name);
     }
 
     /// <summary>Reads a calibration from any file.</summary>
-    /// <exception cref="LlmOpsException">The file cannot be read, or holds no calibration.</exception>
-    public static MemoryCalibration Read(string path)
+    /// <exception cref="LlmOpsException">The file cannot be read, or holds no calibration of the kind.</exception>
+    public static T Read<T>(string path)
+        where T : class, ICalibration
+    {
+        Document document = Open(path);
+        if (document.KindOf != T.Kind)
+        {
+            throw CalibrationKinds.Mismatch($"'{path}'", document.KindOf, T.Kind, path);
+        }
+
+        try
+        {
+            return document.Calibration.Deserialize<T>(s_json) is { IsSound: true } calibration
+                ? calibration
+                : throw Invalid(path, "it is not of this form", null);
+        }
+        catch (Exception e) when (e is JsonException or NotSupportedException or InvalidOperationException)
+        {
+            throw Invalid(path, e.Message, e);
+        }
+    }
+
+    private static Document Open(string path)
     {
         try
         {
             using FileStream stream = new(path, FileMode.Open, FileAccess.Read, FileShare.Read);
             return stream.Length <= LargestFile
-                && JsonSerializer.Deserialize<Document>(stream, s_json) is { Format: Format, Calibration: { } calibration }
-                && IsSound(calibration)
-                    ? calibration
+                && JsonSerializer.Deserialize<Document>(stream, s_json)
+                    is { Format: Format, Calibration.ValueKind: JsonValueKind.Object } document
+                && Enum.IsDefined(document.KindOf)
+                    ? document
                     : throw Invalid(path, "it is not of this form", null);
         }
         catch (Exception e) when (e is JsonException or NotSupportedException or InvalidOperationException)
@@ -107,20 +156,14 @@ public sealed class CalibrationStore
         }
     }
 
-    /// <summary>A factor that says a term is a thousand times what is estimated comes from no measurement.</summary>
-    private static bool IsSound(MemoryCalibration calibration)
-    {
-        static bool IsTerm(TermCalibration? term) =>
-            term is { Factor: > 0.001 and < 1000, Low: > -1000 and <= 1, High: >= 1 and < 1000, Count: >= 0 };
-        return Enum.IsDefined(calibration.Engine) && calibration.Name is { Length: > 0 }
-            && calibration.Models is not null && calibration.Gpus is not null && calibration.EngineVersions is not null
-            && IsTerm(calibration.ModelWeights) && IsTerm(calibration.Activations)
-            && IsTerm(calibration.NonTorch) && IsTerm(calibration.CudaGraphs);
-    }
-
     private static LlmOpsException Invalid(string path, string reason, Exception? inner) => new(
         "CalibrationInvalid", ErrorKind.InvalidData,
         $"'{path}' holds no calibration: {reason}. New-LlmCalibration makes one.", path, inner);
 
-    private sealed record Document(int Format, MemoryCalibration Calibration);
+    // Files from before there were several kinds do not say theirs.
+    private sealed record Document(int Format, CalibrationKind? Kind, JsonElement Calibration)
+    {
+        [JsonIgnore]
+        public CalibrationKind KindOf => Kind ?? CalibrationKind.Memory;
+    }
 }

@@ -12,6 +12,10 @@ public sealed class CompareLlmMemoryEstimateCommand : MeasuredStartCmdlet
     private MemoryCalibration? _calibration;
     private bool _isReady = true;
 
+    [Parameter(Mandatory = true, ValueFromPipeline = true)]
+    [ValidateNotNullOrEmpty]
+    public ServerLogMeasurement[] InputObject { get; set; } = [];
+
     [Parameter]
     [ValidateNotNull]
     [ArgumentCompleter(typeof(CalibrationNameCompleter))]
@@ -20,14 +24,17 @@ public sealed class CompareLlmMemoryEstimateCommand : MeasuredStartCmdlet
     protected override MemoryCalibration? CalibrationOfEstimate => _calibration;
 
     protected override void BeginProcessing() =>
-        _isReady = Try(() => _calibration = Calibration?.Resolve(ResolveLiteralPath));
+        _isReady = Try(() => _calibration = Calibration?.Resolve<MemoryCalibration>(ResolveLiteralPath));
 
     protected override void ProcessRecord()
     {
         // Without the calibration that was asked for there is nothing to compare; that is said once.
         if (_isReady)
         {
-            base.ProcessRecord();
+            foreach (ServerLogMeasurement start in InputObject)
+            {
+                ProcessStart(start);
+            }
         }
     }
 

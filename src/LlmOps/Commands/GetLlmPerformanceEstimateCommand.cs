@@ -2,6 +2,7 @@ using System.Management.Automation;
 using LlmOps.Binding;
 using LlmOps.Completion;
 using LlmOps.Core;
+using LlmOps.Core.Calibration;
 using LlmOps.Core.Hardware;
 using LlmOps.Core.Memory;
 using LlmOps.Core.Models;
@@ -20,6 +21,9 @@ public sealed class GetLlmPerformanceEstimateCommand : DeploymentCmdlet
 
     private readonly ResolvedValues<string, Quantization> _quantizations;
     private readonly ResolvedValues<GpuReference, GpuSpec> _gpus;
+    private readonly HashSet<string> _warnings = [];
+    private TimeCalibration? _calibration;
+    private bool _isCalibrated = true;
 
     public GetLlmPerformanceEstimateCommand()
     {
@@ -40,8 +44,22 @@ public sealed class GetLlmPerformanceEstimateCommand : DeploymentCmdlet
     [Parameter]
     public SwitchParameter MultiTokenPrediction { get; set; }
 
+    [Parameter]
+    [ValidateNotNull]
+    [ArgumentCompleter(typeof(TimeCalibrationNameCompleter))]
+    public CalibrationReference? Calibration { get; set; }
+
+    protected override void BeginProcessing() =>
+        _isCalibrated = Try(() => _calibration = Calibration?.Resolve<TimeCalibration>(ResolveLiteralPath));
+
     protected override void ProcessRecord()
     {
+        // Without the calibration that was asked for there is nothing to estimate; that is said once.
+        if (!_isCalibrated)
+        {
+            return;
+        }
+
         IReadOnlyList<Quantization>? quantizations = _quantizations.Of(Quantization);
         IReadOnlyList<GpuSpec>? gpus = _gpus.Of(Gpu);
         if (quantizations is { Count: 0 } || gpus is null or { Count: 0 })
@@ -57,7 +75,16 @@ public sealed class GetLlmPerformanceEstimateCommand : DeploymentCmdlet
                 {
                     StopToken.ThrowIfCancellationRequested();
                     WarnOfContext(model, (double)request.InputLength + request.OutputLength);
-                    Try(() => WriteObject(PerformanceEstimator.Estimate(request)));
+                    Try(() =>
+                    {
+                        PerformanceEstimate estimate = PerformanceEstimator.Estimate(request);
+                        if (_calibration?.WarningOf(request) is { } warning && _warnings.Add(warning))
+                        {
+                            WriteWarning(warning);
+                        }
+
+                        WriteObject(estimate);
+                    });
                 }
             });
         }
@@ -75,6 +102,7 @@ public sealed class GetLlmPerformanceEstimateCommand : DeploymentCmdlet
         PerformanceEstimateRequest seed = new(new MemoryRequest(model), DefaultInputLength, DefaultOutputLength)
         {
             MultiTokenPrediction = MultiTokenPrediction,
+            Calibration = _calibration,
         };
         return new Sweep<PerformanceEstimateRequest>(seed)
             .Over(Engine, (r, v) => With(r, r.Deployment with { Engine = v.Engine }))

@@ -9,10 +9,6 @@ namespace LlmOps.Commands;
 /// <summary>What takes the measurements of servers' starts, and finds the model and GPU that each is of.</summary>
 public abstract class MeasuredStartCmdlet : LlmOpsCmdlet
 {
-    [Parameter(Mandatory = true, ValueFromPipeline = true)]
-    [ValidateNotNullOrEmpty]
-    public ServerLogMeasurement[] InputObject { get; set; } = [];
-
     [Parameter]
     [ValidateNotNull]
     [ArgumentCompleter(typeof(ModelNameCompleter))]
@@ -28,13 +24,11 @@ public abstract class MeasuredStartCmdlet : LlmOpsCmdlet
 
     protected virtual MemoryCalibration? CalibrationOfEstimate => null;
 
-    protected override void ProcessRecord()
+    /// <summary>Finds the model and GPU of a start, and has it taken.</summary>
+    protected void ProcessStart(ServerLogMeasurement measurement)
     {
-        foreach (ServerLogMeasurement measurement in InputObject)
-        {
-            StopToken.ThrowIfCancellationRequested();
-            Try(() => Process(MeasuredStart.Of(measurement, ModelOf(measurement), Gpu?.Resolve(), CalibrationOfEstimate)));
-        }
+        StopToken.ThrowIfCancellationRequested();
+        Try(() => Process(MeasuredStart.Of(measurement, ModelOf(measurement), Gpu?.Resolve(), CalibrationOfEstimate)));
     }
 
     private LlmModel ModelOf(ServerLogMeasurement measurement)

@@ -80,7 +80,7 @@ public abstract class MemoryRequestCmdlet : DeploymentCmdlet
     protected abstract void WriteResult(MemoryRequest request);
 
     protected override void BeginProcessing() =>
-        _isCalibrated = Try(() => _calibration = Calibration?.Resolve(ResolveLiteralPath));
+        _isCalibrated = Try(() => _calibration = Calibration?.Resolve<MemoryCalibration>(ResolveLiteralPath));
 
     protected override void ProcessRecord()
     {

@@ -2,6 +2,7 @@ using System.Collections;
 using System.Management.Automation;
 using System.Management.Automation.Language;
 using LlmOps.Core;
+using LlmOps.Core.Calibration;
 using LlmOps.Core.Hardware;
 using LlmOps.Core.Memory;
 using LlmOps.Core.Models;
@@ -128,18 +129,26 @@ public sealed class ComputeDtypeCompleter : CatalogCompleter
         [("float16", "IEEE 754 binary16"), ("bfloat16", "bfloat16"), ("float32", "IEEE 754 binary32")];
 }
 
-/// <summary>Calibrations that the user saved.</summary>
+/// <summary>Calibrations of memory that the user saved.</summary>
 public sealed class CalibrationNameCompleter : CatalogCompleter
 {
-    protected override IEnumerable<(string Name, string Tip)> Candidates(string typed)
+    protected override IEnumerable<(string Name, string Tip)> Candidates(string typed) => Saved(CalibrationKind.Memory);
+
+    internal static IEnumerable<(string Name, string Tip)> Saved(CalibrationKind kind)
     {
         try
         {
-            return CalibrationStore.OfUser().Names.Select(name => (name, name));
+            return [.. CalibrationStore.OfUser().NamesOf(kind).Select(name => (name, name))];
         }
         catch (Exception e) when (e is LlmOpsException or IOException or UnauthorizedAccessException)
         {
             return [];
         }
     }
+}
+
+/// <summary>Calibrations of times that the user saved.</summary>
+public sealed class TimeCalibrationNameCompleter : CatalogCompleter
+{
+    protected override IEnumerable<(string Name, string Tip)> Candidates(string typed) => CalibrationNameCompleter.Saved(CalibrationKind.Time);
 }

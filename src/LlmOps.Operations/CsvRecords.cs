@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace LlmOps.Operations.Prices;
+namespace LlmOps.Operations;
 
 /// <summary>A record of a CSV file (RFC 4180), with the line that it starts on.</summary>
 internal readonly record struct CsvRecord(int Line, IReadOnlyList<string> Fields);
@@ -9,7 +9,9 @@ internal readonly record struct CsvRecord(int Line, IReadOnlyList<string> Fields
 internal static class CsvRecords
 {
     /// <exception cref="InvalidDataException">A quote is in the wrong place or never closed; the message names the line.</exception>
-    public static IEnumerable<CsvRecord> Read(string text)
+    /// <param name="text">The whole text.</param>
+    /// <param name="separator">What stands between fields.</param>
+    public static IEnumerable<CsvRecord> Read(string text, char separator = ',')
     {
         int at = 0, line = 1;
         while (at < text.Length)
@@ -19,8 +21,8 @@ internal static class CsvRecords
             bool more;
             do
             {
-                fields.Add(Field(text, ref at, ref line, first));
-                more = at < text.Length && text[at] == ',';
+                fields.Add(Field(text, separator, ref at, ref line, first));
+                more = at < text.Length && text[at] == separator;
                 at += more ? 1 : 0;
             }
             while (more);
@@ -35,14 +37,14 @@ internal static class CsvRecords
         }
     }
 
-    private static string Field(string text, ref int at, ref int line, int first)
+    private static string Field(string text, char separator, ref int at, ref int line, int first)
     {
         if (at < text.Length && text[at] == '"')
         {
-            return Quoted(text, ref at, ref line, first);
+            return Quoted(text, separator, ref at, ref line, first);
         }
 
-        int length = text.AsSpan(at).IndexOfAny(",\r\n\"");
+        int length = text.AsSpan(at).IndexOfAny([separator, '\r', '\n', '"']);
         int end = length < 0 ? text.Length : at + length;
         if (end < text.Length && text[end] == '"')
         {
@@ -54,7 +56,7 @@ internal static class CsvRecords
         return field;
     }
 
-    private static string Quoted(string text, ref int at, ref int line, int first)
+    private static string Quoted(string text, char separator, ref int at, ref int line, int first)
     {
         StringBuilder field = new();
         at++;
@@ -79,7 +81,7 @@ internal static class CsvRecords
             at++;
         }
 
-        return at >= text.Length || text[at] is ',' or '\r' or '\n'
+        return at >= text.Length || text[at] == separator || text[at] is '\r' or '\n'
             ? field.ToString()
             : throw new InvalidDataException(FormattableString.Invariant($"line {line}: text follows a closing quote."));
     }

@@ -1,0 +1,172 @@
+using LlmOps.Core.Performance;
+using LlmOps.Core.Performance.StepTime;
+
+namespace LlmOps.Core.Calibration;
+
+/// <summary>
+/// Corrections of the times that users of a server wait for, fitted to measurements of servers: a factor and a constant for the time
+/// to the first token, and for the time of each token after it.
+/// </summary>
+public sealed record TimeCalibration : ICalibration
+{
+    /// <summary>What is read at the most; a million requests of one benchmark are one measurement.</summary>
+    public const int MostMeasurements = 10_000;
+
+    private HashSet<Deployment>? _deployments;
+
+    /// <inheritdoc/>
+    public static CalibrationKind Kind => CalibrationKind.Time;
+
+    public required string Name { get; init; }
+
+    /// <summary>The engines that were measured, by the names that users write.</summary>
+    public IReadOnlyList<string> Engines { get; init; } = [];
+
+    public IReadOnlyList<string> EngineVersions { get; init; } = [];
+
+    public IReadOnlyList<string> Gpus { get; init; } = [];
+
+    public IReadOnlyList<string> Models { get; init; } = [];
+
+    public required int MeasurementCount { get; init; }
+
+    /// <summary>Null where it was not measured, and stays as it is estimated.</summary>
+    public PhaseTimeCalibration? TimeToFirstToken { get; init; }
+
+    /// <summary>Null where it was not measured, and stays as it is estimated.</summary>
+    public PhaseTimeCalibration? TimePerOutputToken { get; init; }
+
+    /// <summary>Each measurement beside its estimates.</summary>
+    public IReadOnlyList<TimeResidual> Residuals { get; init; } = [];
+
+    /// <exception cref="LlmOpsException">There is nothing to fit, or far too much.</exception>
+    public static TimeCalibration Fit(string name, IReadOnlyList<TimeMeasurement> measurements)
+    {
+        MemoryCalibration.ValidateName(name);
+        if (measurements.Count == 0)
+        {
+            throw new LlmOpsException("NothingToCalibrate", ErrorKind.InvalidArgument,
+                $"There is no measurement that the calibration '{name}' could be fitted to.", name);
+        }
+
+        Guard.InRange(measurements.Count, 1, MostMeasurements, "The number of measurements");
+        List<TimeResidual> residuals = [.. measurements.Select(TimeResidual.Of)];
+        PhaseTimeCalibration? token = FitPhase(
+            measurements, m => m.TimePerOutputTokenMs, t => t.Parts.TimePerOutputToken, t => t.TokenFloorMs, residuals,
+            (r, calibrated, leftOut) => r with { CalibratedTimePerOutputTokenMs = calibrated, LeftOutTimePerOutputTokenMs = leftOut });
+        PhaseTimeCalibration? first = FitPhase(
+            measurements, m => m.TimeToFirstTokenMs, t => t.Parts.TimeToFirstToken, t => t.FirstTokenFloorMs, residuals,
+            (r, calibrated, leftOut) => r with { CalibratedTimeToFirstTokenMs = calibrated, LeftOutTimeToFirstTokenMs = leftOut });
+        return new TimeCalibration
+        {
+            Name = name,
+            Engines = Distinct(residuals.Select(r => r.Engine)),
+            EngineVersions = Distinct(measurements.Select(m => m.EngineVersion)),
+            Gpus = Distinct(residuals.Select(r => r.Gpu)),
+            Models = Distinct(residuals.Select(r => r.ModelName)),
+            MeasurementCount = measurements.Count,
+            TimePerOutputToken = token,
+            TimeToFirstToken = first,
+            Residuals = residuals,
+        };
+    }
+
+    /// <summary>
+    /// Whether the model was measured in this precision on this engine and as many of this GPU. Elsewhere the model's own bounds hold
+    /// where they are wider.
+    /// </summary>
+    public bool Covers(in PerformanceEstimateRequest request)
+    {
+        _deployments ??= [.. Residuals.Select(r => new Deployment(
+            r.ModelName, r.Engine, r.Gpu, r.Quantization, r.TensorParallelSize, r.PipelineParallelSize, r.ExpertParallelSize))];
+        Memory.MemoryRequest memory = request.Deployment;
+        return _deployments.Contains(new Deployment(
+            memory.Model.Name, EnumNames.Of(memory.Engine), memory.Gpu!.Name, memory.EffectiveQuantization.Name,
+            memory.Parallelism.Tensor, memory.Parallelism.Pipeline, memory.Parallelism.Expert));
+    }
+
+    /// <summary>What is to be said about times of an engine or GPU that was not measured; null for others.</summary>
+    public string? WarningOf(in PerformanceEstimateRequest request)
+    {
+        string engine = EnumNames.Of(request.Deployment.Engine), gpu = request.Deployment.Gpu?.Name ?? "";
+        string? other = !Engines.Contains(engine, StringComparer.OrdinalIgnoreCase) ? $"{string.Join(", ", Engines)}, not {engine}"
+            : !Gpus.Contains(gpu, StringComparer.OrdinalIgnoreCase) ? $"{string.Join(", ", Gpus)}, not {gpu}"
+            : null;
+        return other is null ? null : $"The calibration '{Name}' was fitted to measurements of {other}: what it says there is a guess.";
+    }
+
+    /// <inheritdoc/>
+    bool ICalibration.IsSound =>
+        Name is { Length: > 0 } && MeasurementCount is > 0 and <= MostMeasurements
+        && AreNames(Engines) && AreNames(EngineVersions) && AreNames(Gpus) && AreNames(Models)
+        && (TimePerOutputToken ?? TimeToFirstToken) is not null
+        && (TimePerOutputToken is null or { IsSound: true }) && (TimeToFirstToken is null or { IsSound: true })
+        && Residuals is { Count: <= MostMeasurements } && Residuals.All(r => r is { ModelName: not null, Engine: not null, Gpu: not null, Quantization: not null });
+
+    public override string ToString() => FormattableString.Invariant(
+        $"{Name}: {MeasurementCount} measurement(s) of {string.Join(", ", Engines)} on {string.Join(", ", Gpus)}");
+
+    /// <summary>Times as they stand after it, not below what the hardware allows.</summary>
+    internal PerformanceTimes Apply(in PerformanceEstimateRequest request, PerformanceTimes times)
+    {
+        bool isCovered = Covers(request);
+        StepTimeParts parts = times.Parts;
+        double tokenAdded = TimePerOutputToken?.Added(parts.TimePerOutputToken) ?? 0;
+        double firstAdded = TimeToFirstToken?.Added(parts.TimeToFirstToken) ?? 0;
+        double token = Math.Max(times.TokenFloorMs, parts.TimePerOutputToken + tokenAdded);
+        double first = Math.Max(times.FirstTokenFloorMs, parts.TimeToFirstToken + firstAdded);
+        ResidualBounds tokenBounds = times.Bounds.TimePerOutputToken, firstBounds = times.Bounds.TimeToFirstToken;
+        tokenBounds = TimePerOutputToken?.Bounds(tokenBounds, parts.TimePerOutputToken, isCovered) ?? tokenBounds;
+        firstBounds = TimeToFirstToken?.Bounds(firstBounds, parts.TimeToFirstToken, isCovered) ?? firstBounds;
+
+        // Throughput is least where both times are longest.
+        double steps = request.OutputLength - 1, whole = first + (steps * token);
+        return times with
+        {
+            TimePerOutputTokenMs = token,
+            TimeToFirstTokenMs = first,
+            TokenCalibrationMs = tokenAdded,
+            FirstTokenCalibrationMs = firstAdded,
+            Bounds = new StepTimeBounds(tokenBounds, firstBounds, new ResidualBounds(
+                whole / ((first * firstBounds.High) + (steps * token * tokenBounds.High)),
+                whole / ((first * firstBounds.Low) + (steps * token * tokenBounds.Low)))),
+        };
+    }
+
+    private static PhaseTimeCalibration? FitPhase(
+        IReadOnlyList<TimeMeasurement> measurements,
+        Func<TimeMeasurement, double?> measured,
+        Func<PerformanceTimes, double> computed,
+        Func<PerformanceTimes, double> floor,
+        List<TimeResidual> residuals,
+        Func<TimeResidual, double, double?, TimeResidual> complete)
+    {
+        int[] rows = [.. Enumerable.Range(0, measurements.Count).Where(i => measured(measurements[i]) is not null)];
+        if (rows.Length == 0)
+        {
+            return null;
+        }
+
+        TimeFit.Pair[] pairs =
+        [
+            .. rows.Select(i => new TimeFit.Pair(
+                computed(measurements[i].Times), floor(measurements[i].Times), measured(measurements[i])!.Value)),
+        ];
+        (PhaseTimeCalibration calibration, double[] leftOut) = TimeFit.Fit(pairs);
+        TimeFit.Line line = new(calibration.Alpha, calibration.BetaMs);
+        for (int i = 0; i < rows.Length; i++)
+        {
+            residuals[rows[i]] = complete(residuals[rows[i]], pairs[i].At(line), rows.Length > 1 ? leftOut[i] : null);
+        }
+
+        return calibration;
+    }
+
+    private static bool AreNames(IReadOnlyList<string>? names) => names is not null && names.All(name => name is not null);
+
+    private static List<string> Distinct(IEnumerable<string?> values) =>
+        [.. values.OfType<string>().Distinct(StringComparer.OrdinalIgnoreCase).Order(StringComparer.OrdinalIgnoreCase)];
+
+    private readonly record struct Deployment(
+        string Model, string Engine, string Gpu, string Quantization, int Tensor, int Pipeline, int Expert);
+}

@@ -1,0 +1,188 @@
+namespace LlmOps.Core.Calibration;
+
+/// <summary>
+/// Fits measured = α · computed + β by least squares on relative errors, with outliers weighted down (Huber's weights, then Tukey's
+/// with the scale that those leave) and β ≥ 0.
+/// </summary>
+internal static class TimeFit
+{
+    // Computed times that lie closer together than that do not tell a factor from a constant; two of them need more.
+    private const double LeastSpread = 1.5;
+    private const double LeastSpreadOfTwo = 2;
+
+    // Where 95 % of the efficiency of least squares is kept for normal errors (Huber 1964; Beaton and Tukey 1974).
+    private const double HuberWidth = 1.345;
+    private const double TukeyWidth = 4.685;
+    private const double NormalMedian = 0.6745;
+    private const int HuberRounds = 50;
+    private const int TukeyRounds = 50;
+    private const double SmallestScale = 1e-9;
+
+    // Each row is left out alone up to that many; more are left out in as many groups.
+    private const int MostFolds = 500;
+
+    /// <summary>A measured time, and what is computed for it without calibration, in milliseconds.</summary>
+    /// <param name="Computed">As the formulas have it.</param>
+    /// <param name="Floor">The least that the hardware allows.</param>
+    /// <param name="Measured">Greater than 0.</param>
+    public readonly record struct Pair(double Computed, double Floor, double Measured)
+    {
+        public double Estimated => Math.Max(Floor, Computed);
+
+        public double At(in Line line) => Math.Max(Floor, (line.Alpha * Computed) + line.BetaMs);
+    }
+
+    public readonly record struct Line(double Alpha, double BetaMs);
+
+    /// <summary>What was fitted, and what each pair is predicted at without itself in the fit (NaN for a single pair).</summary>
+    public static (PhaseTimeCalibration Calibration, double[] LeftOut) Fit(IReadOnlyList<Pair> pairs)
+    {
+        bool hasConstant = HasConstant(pairs);
+        Line line = Of(pairs);
+        double[] leftOut = LeftOut(pairs);
+        double[] ratios = [.. pairs.Select((pair, i) => pair.Measured / (pairs.Count > 1 ? leftOut[i] : pair.At(line))).Order()];
+        return (new PhaseTimeCalibration
+        {
+            Alpha = line.Alpha,
+            BetaMs = line.BetaMs,
+            Count = pairs.Count,
+            LeastComputedMs = pairs.Min(pair => pair.Computed),
+            MostComputedMs = pairs.Max(pair => pair.Computed),
+            Low = Math.Min(1, Quantile(ratios, ratios.Length < PhaseTimeCalibration.EnoughForPercentiles ? 0 : 0.1)),
+            High = Math.Max(1, Quantile(ratios, ratios.Length < PhaseTimeCalibration.EnoughForPercentiles ? 1 : 0.9)),
+            Before = TimeErrors.Of(pairs.Select(pair => (pair.Estimated, pair.Measured))),
+            After = TimeErrors.Of(pairs.Select(pair => (pair.At(line), pair.Measured))),
+            LeftOut = pairs.Count > 1 ? TimeErrors.Of(pairs.Select((pair, i) => (leftOut[i], pair.Measured))) : null,
+            Note = pairs.Count == 1 ? "one measurement: a factor alone, and no error of it is known"
+                : !hasConstant ? FormattableString.Invariant(
+                    $"a factor alone: computed times differ by {Spread(pairs):0.##} times, too little to tell a constant from it")
+                : pairs.Count == 2 ? "two measurements for two coefficients: no error is left in them, and none is known"
+                : null,
+        }, leftOut);
+    }
+
+    private static double Spread(IReadOnlyList<Pair> pairs) => pairs.Max(pair => pair.Computed) / pairs.Min(pair => pair.Computed);
+
+    private static bool HasConstant(IReadOnlyList<Pair> pairs) =>
+        pairs.Count >= 2 && Spread(pairs) >= (pairs.Count == 2 ? LeastSpreadOfTwo : LeastSpread);
+
+    private static double[] LeftOut(IReadOnlyList<Pair> pairs)
+    {
+        double[] predicted = new double[pairs.Count];
+        int folds = Math.Min(pairs.Count, MostFolds);
+        for (int fold = 0; fold < folds; fold++)
+        {
+            List<Pair> others = new(pairs.Count);
+            for (int i = 0; i < pairs.Count; i++)
+            {
+                if (i % folds != fold)
+                {
+                    others.Add(pairs[i]);
+                }
+            }
+
+            Line line = others.Count == 0 ? new Line(double.NaN, double.NaN) : Of(others);
+            for (int i = fold; i < pairs.Count; i += folds)
+            {
+                predicted[i] = pairs[i].At(line);
+            }
+        }
+
+        return predicted;
+    }
+
+    private static Line Of(IReadOnlyList<Pair> pairs)
+    {
+        bool hasConstant = HasConstant(pairs);
+        double[] ordered = [.. pairs.Select(pair => pair.Measured / pair.Computed).Order()];
+        Line line = Bounded(Quantile(ordered, 0.5), 0);
+        double[] weights = new double[pairs.Count];
+        double scale = 0;
+        for (int round = 0; round < HuberRounds + TukeyRounds; round++)
+        {
+            bool isHuber = round < HuberRounds;
+            scale = isHuber ? Scale(pairs, line) : scale;
+            for (int i = 0; i < weights.Length; i++)
+            {
+                double distance = Math.Abs(Residual(pairs[i], line)) / scale;
+                double inner = 1 - (distance / TukeyWidth * (distance / TukeyWidth));
+                weights[i] = isHuber ? Math.Min(1, HuberWidth / distance) : inner <= 0 ? 0 : inner * inner;
+            }
+
+            Line next = Weighted(pairs, weights, hasConstant) ?? line;
+            bool isSettled = Math.Abs(next.Alpha - line.Alpha) <= 1e-13 * line.Alpha && Math.Abs(next.BetaMs - line.BetaMs) <= 1e-13;
+            line = next;
+            if (isSettled)
+            {
+                if (!isHuber)
+                {
+                    break;
+                }
+
+                round = HuberRounds - 1;
+            }
+        }
+
+        return line;
+    }
+
+    private static double Residual(in Pair pair, in Line line) =>
+        (((line.Alpha * pair.Computed) + line.BetaMs) / pair.Measured) - 1;
+
+    private static double Scale(IReadOnlyList<Pair> pairs, Line line)
+    {
+        double[] sizes = [.. pairs.Select(pair => Math.Abs(Residual(pair, line))).Order()];
+        return Math.Max(Quantile(sizes, 0.5) / NormalMedian, SmallestScale);
+    }
+
+    /// <summary>The least sum of weighted squares with β ≥ 0; null where the weights leave nothing to fit.</summary>
+    private static Line? Weighted(IReadOnlyList<Pair> pairs, double[] weights, bool hasConstant)
+    {
+        double xx = 0, xy = 0, yy = 0, x1 = 0, y1 = 0;
+        for (int i = 0; i < weights.Length; i++)
+        {
+            double x = pairs[i].Computed / pairs[i].Measured, y = 1 / pairs[i].Measured, w = weights[i];
+            xx += w * x * x;
+            xy += w * x * y;
+            yy += w * y * y;
+            x1 += w * x;
+            y1 += w * y;
+        }
+
+        if (!(xx > 0))
+        {
+            return null;
+        }
+
+        double determinant = (xx * yy) - (xy * xy);
+        if (hasConstant && determinant > 1e-9 * xx * yy)
+        {
+            double alpha = ((x1 * yy) - (y1 * xy)) / determinant, beta = ((xx * y1) - (xy * x1)) / determinant;
+            if (beta >= 0 && alpha >= PhaseTimeCalibration.LeastAlpha)
+            {
+                return Bounded(alpha, beta);
+            }
+
+            if (beta >= 0)
+            {
+                return Bounded(PhaseTimeCalibration.LeastAlpha, (y1 - (PhaseTimeCalibration.LeastAlpha * xy)) / yy);
+            }
+        }
+
+        return Bounded(x1 / xx, 0);
+    }
+
+    private static Line Bounded(double alpha, double betaMs) => new(
+        Math.Clamp(alpha, PhaseTimeCalibration.LeastAlpha, PhaseTimeCalibration.MostAlpha),
+        Math.Clamp(betaMs, 0, PhaseTimeCalibration.MostBetaMs));
+
+    /// <summary>Between the two values next to the share.</summary>
+    internal static double Quantile(double[] ordered, double share)
+    {
+        double at = share * (ordered.Length - 1);
+        int below = (int)at;
+        return below + 1 >= ordered.Length
+            ? ordered[^1]
+            : ordered[below] + ((at - below) * (ordered[below + 1] - ordered[below]));
+    }
+}
