@@ -1,8 +1,8 @@
 namespace LlmOps.Core.Calibration;
 
 /// <summary>
-/// Fits measured = α · computed + β by least squares on relative errors, with outliers weighted down (Huber's weights, then Tukey's
-/// with the scale that those leave) and β ≥ 0.
+/// Fits measured = α · computed + β with β ≥ 0 by least squares on relative errors, with outliers weighted down by Tukey's biweight
+/// about a start that they do not reach: the median slope (Theil 1950, Sen 1968) or the median ratio.
 /// </summary>
 internal static class TimeFit
 {
@@ -10,13 +10,16 @@ internal static class TimeFit
     private const double LeastSpread = 1.5;
     private const double LeastSpreadOfTwo = 2;
 
-    // Where 95 % of the efficiency of least squares is kept for normal errors (Huber 1964; Beaton and Tukey 1974).
-    private const double HuberWidth = 1.345;
+    // Where 95 % of the efficiency of least squares is kept for normal errors (Beaton and Tukey 1974).
     private const double TukeyWidth = 4.685;
     private const double NormalMedian = 0.6745;
-    private const int HuberRounds = 50;
-    private const int TukeyRounds = 50;
-    private const double SmallestScale = 1e-9;
+    private const int MostRounds = 100;
+
+    // Repeated measurements of one server differ by that much; rows within it are no outliers, however well the others agree.
+    private const double SmallestScale = 0.01;
+
+    // Slopes are taken between all pairs up to that many rows, and between the halves above.
+    private const int MostPaired = 40;
 
     // Each row is left out alone up to that many; more are left out in as many groups.
     private const int MostFolds = 500;
@@ -94,32 +97,30 @@ internal static class TimeFit
     private static Line Of(IReadOnlyList<Pair> pairs)
     {
         bool hasConstant = HasConstant(pairs);
-        double[] ordered = [.. pairs.Select(pair => pair.Measured / pair.Computed).Order()];
-        Line line = Bounded(Quantile(ordered, 0.5), 0);
-        double[] weights = new double[pairs.Count];
-        double scale = 0;
-        for (int round = 0; round < HuberRounds + TukeyRounds; round++)
+        double[] ratios = [.. pairs.Select(pair => pair.Measured / pair.Computed).Order()];
+        Line line = Bounded(Quantile(ratios, 0.5), 0);
+        double scale = Scale(pairs, line, 1);
+        if (hasConstant && MedianLine(pairs) is { } sloped && Scale(pairs, sloped, 2) is var closer && closer < scale)
         {
-            bool isHuber = round < HuberRounds;
-            scale = isHuber ? Scale(pairs, line) : scale;
+            (line, scale) = (sloped, closer);
+        }
+
+        double[] weights = new double[pairs.Count];
+        for (int round = 0; round < MostRounds; round++)
+        {
             for (int i = 0; i < weights.Length; i++)
             {
-                double distance = Math.Abs(Residual(pairs[i], line)) / scale;
-                double inner = 1 - (distance / TukeyWidth * (distance / TukeyWidth));
-                weights[i] = isHuber ? Math.Min(1, HuberWidth / distance) : inner <= 0 ? 0 : inner * inner;
+                double distance = Residual(pairs[i], line) / (scale * TukeyWidth);
+                double inner = 1 - (distance * distance);
+                weights[i] = inner <= 0 ? 0 : inner * inner;
             }
 
             Line next = Weighted(pairs, weights, hasConstant) ?? line;
-            bool isSettled = Math.Abs(next.Alpha - line.Alpha) <= 1e-13 * line.Alpha && Math.Abs(next.BetaMs - line.BetaMs) <= 1e-13;
+            bool isSettled = Math.Abs(next.Alpha - line.Alpha) <= 1e-12 * line.Alpha && Math.Abs(next.BetaMs - line.BetaMs) <= 1e-12;
             line = next;
             if (isSettled)
             {
-                if (!isHuber)
-                {
-                    break;
-                }
-
-                round = HuberRounds - 1;
+                break;
             }
         }
 
@@ -129,10 +130,34 @@ internal static class TimeFit
     private static double Residual(in Pair pair, in Line line) =>
         (((line.Alpha * pair.Computed) + line.BetaMs) / pair.Measured) - 1;
 
-    private static double Scale(IReadOnlyList<Pair> pairs, Line line)
+    /// <summary>The median size of residuals, of few rows a larger one: as many as there are coefficients are met by any line.</summary>
+    private static double Scale(IReadOnlyList<Pair> pairs, Line line, int coefficients)
     {
         double[] sizes = [.. pairs.Select(pair => Math.Abs(Residual(pair, line))).Order()];
-        return Math.Max(Quantile(sizes, 0.5) / NormalMedian, SmallestScale);
+        return Math.Max(sizes[Math.Min(sizes.Length, (sizes.Length + coefficients + 1) / 2) - 1] / NormalMedian, SmallestScale);
+    }
+
+    /// <summary>The median slope between rows, and the median of what is left; null where the line falls or starts below 0.</summary>
+    private static Line? MedianLine(IReadOnlyList<Pair> pairs)
+    {
+        Pair[] ordered = [.. pairs.OrderBy(pair => pair.Computed)];
+        List<double> slopes = [];
+        int half = ordered.Length / 2;
+        for (int i = 0; i < ordered.Length; i++)
+        {
+            bool hasAll = ordered.Length <= MostPaired;
+            for (int j = hasAll ? i + 1 : i + half; j < (hasAll ? ordered.Length : Math.Min(i + half + 1, ordered.Length)); j++)
+            {
+                if (ordered[j].Computed > ordered[i].Computed)
+                {
+                    slopes.Add((ordered[j].Measured - ordered[i].Measured) / (ordered[j].Computed - ordered[i].Computed));
+                }
+            }
+        }
+
+        double slope = Quantile([.. slopes.Order()], 0.5);
+        double start = Quantile([.. ordered.Select(pair => pair.Measured - (slope * pair.Computed)).Order()], 0.5);
+        return slope > 0 && start >= 0 ? Bounded(slope, start) : null;
     }
 
     /// <summary>The least sum of weighted squares with β ≥ 0; null where the weights leave nothing to fit.</summary>

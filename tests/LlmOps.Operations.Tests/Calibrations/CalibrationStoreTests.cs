@@ -28,7 +28,7 @@ public sealed class CalibrationStoreTests : IDisposable
         CalibrationStore store = new(_folder);
 
         store.Save(Sample());
-        MemoryCalibration read = store.Load("sample");
+        MemoryCalibration read = store.Load<MemoryCalibration>("sample");
 
         Assert.Equal(Sample().Activations, read.Activations);
         Assert.Equal(["0.19"], read.EngineVersions);
@@ -42,7 +42,7 @@ public sealed class CalibrationStoreTests : IDisposable
         CalibrationStore store = new(_folder);
         store.Save(Sample("h100-vllm"));
 
-        LlmOpsException e = Assert.Throws<LlmOpsException>(() => store.Load("h100-vlm"));
+        LlmOpsException e = Assert.Throws<LlmOpsException>(() => store.Load<MemoryCalibration>("h100-vlm"));
 
         Assert.Equal("CalibrationNotFound", e.ErrorId);
         Assert.Contains("h100-vllm", e.Message, StringComparison.Ordinal);
@@ -65,7 +65,7 @@ public sealed class CalibrationStoreTests : IDisposable
         CalibrationStore store = new(_folder);
         File.WriteAllText(store.PathOf("x"), content);
 
-        Assert.Equal("CalibrationInvalid", Assert.Throws<LlmOpsException>(() => store.Load("x")).ErrorId);
+        Assert.Equal("CalibrationInvalid", Assert.Throws<LlmOpsException>(() => store.Load<MemoryCalibration>("x")).ErrorId);
     }
 
     [Fact]
@@ -74,7 +74,7 @@ public sealed class CalibrationStoreTests : IDisposable
         CalibrationStore store = new(_folder);
         File.WriteAllText(store.PathOf("x"), new string(' ', 2 << 20));
 
-        Assert.Equal("CalibrationInvalid", Assert.Throws<LlmOpsException>(() => store.Load("x")).ErrorId);
+        Assert.Equal("CalibrationInvalid", Assert.Throws<LlmOpsException>(() => store.Load<MemoryCalibration>("x")).ErrorId);
     }
 
     [Fact]
