@@ -69,9 +69,10 @@ Describe 'Find-OptimalGpuInstance with InferSave' {
     }
 }
 
-Describe 'Find-OptimalGpuInstance with Roofline' {
+Describe 'Find-OptimalGpuInstance with <_>' -ForEach Fitted, Roofline {
     BeforeAll {
-        $found = @(Find-OptimalGpuInstance Llama-2-7B -BatchSize 8 -WarningAction SilentlyContinue)
+        $model = @{ PerformanceModel = $_ }
+        $found = @(Find-OptimalGpuInstance Llama-2-7B -BatchSize 8 @model -WarningAction SilentlyContinue)
     }
 
     It 'ranks by cost efficiency, and each machine once' {
@@ -114,6 +115,69 @@ Describe 'Find-OptimalGpuInstance with Roofline' {
         $spot = @(Find-OptimalGpuInstance Llama-2-7B -PriceType Spot -IncludeRejected -WarningAction SilentlyContinue)
         @($spot | Where-Object Rank).Count | Should -BeGreaterThan 5
         @($spot | Where-Object RejectionReason -eq 'no Spot price is known').Count | Should -BeGreaterThan 5
+    }
+}
+
+Describe 'Find-OptimalGpuInstance for a rate of requests' {
+    BeforeAll {
+        $slo = @{ SloTimeToFirstTokenMs = 500; SloTimePerOutputTokenMs = 40 }
+        $found = @(Find-OptimalGpuInstance Llama-3.1-8B -RequestsPerSecond 40 -InputLength 1024 -OutputLength 256 @slo -WarningAction SilentlyContinue)
+    }
+
+    It 'counts the instances that keep the objectives for 95 % of the requests' {
+        $found.Count | Should -BeGreaterThan 20
+        @($found | Where-Object { $_.TimeToFirstTokenP95Ms -gt 500 -or $_.TimePerOutputTokenP95Ms -gt 40 }).Count | Should -Be 0
+        @($found | Where-Object { $_.InstanceCount * $_.RequestsPerSecond -lt 39.99 }).Count | Should -Be 0
+        @($found | Where-Object InstanceCount -gt 1).Count | Should -BeGreaterThan 0
+        $found[0].UsdPerMonth | Should -Be ($found.UsdPerMonth | Measure-Object -Minimum).Minimum
+    }
+
+    It 'needs no fewer instances for more requests, or for more of them' {
+        foreach ($more in @{ RequestsPerSecond = 80 }, @{ RequestsPerSecond = 40; SloPercentile = 99.5 }) {
+            $after = @{}
+            Find-OptimalGpuInstance Llama-3.1-8B -InputLength 1024 -OutputLength 256 @slo @more -IncludeRejected -WarningAction SilentlyContinue |
+                Where-Object Rank | ForEach-Object { $after["$($_.Provider)/$($_.Instance)"] = $_.InstanceCount }
+            foreach ($one in $found) {
+                $count = $after["$($one.Provider)/$($one.Instance)"]
+                if ($null -ne $count) { $count | Should -BeGreaterOrEqual $one.InstanceCount }
+            }
+        }
+    }
+
+    It 'sweeps rates, and takes them from records' {
+        ('RequestsPerSecond', 'QPS' | ForEach-Object {
+            "Model,$_`nLlama-3.1-8B,2" | ConvertFrom-Csv | Find-OptimalGpuInstance -Gpu L4 -Provider AWS -WarningAction SilentlyContinue | Select-Object -First 1
+        }).TokensPerSecond | Should -Be 512, 512
+        @(Find-OptimalGpuInstance Llama-3.1-8B -Instance g6.xlarge -RequestsPerSecond 0.1, 1, 10 -WarningAction SilentlyContinue).Count | Should -Be 3
+    }
+}
+
+Describe 'Find-OptimalGpuInstance with as many users as can be' {
+    It 'keeps the objective, and takes a better precision where one is allowed' {
+        $job = @{ InputLength = 1024; OutputLength = 256; SloTimePerOutputTokenMs = 50; Saturate = $true; Gpu = 'H100-80GB'; WarningAction = 'SilentlyContinue' }
+        $alone = @(Find-OptimalGpuInstance Llama-3.1-8B @job)
+        $free = @(Find-OptimalGpuInstance Llama-3.1-8B @job -AllowedQuantization FP8, AWQ)
+        @($alone + $free | Where-Object TimePerOutputTokenMs -gt 50).Count | Should -Be 0
+        $alone[0].Quantization | Should -Be 'BF16'
+        $free[0].Quantization | Should -BeIn 'FP8', 'AWQ'
+        $free[0].UsdPerMillionTokens | Should -BeLessThan $alone[0].UsdPerMillionTokens
+        $free[0].Explanation | Should -BeLike 'before *'
+    }
+
+    It 'writes the front of what nothing beats, cheapest first' {
+        $front = @(Find-OptimalGpuInstance Llama-3.1-8B -Saturate -Pareto -Gpu H100-80GB -RankBy UsdPerMillionTokens -WarningAction SilentlyContinue)
+        $front.Count | Should -BeGreaterThan 5
+        for ($i = 1; $i -lt $front.Count; $i++) {
+            $front[$i].UsdPerMillionTokens | Should -BeGreaterOrEqual $front[$i - 1].UsdPerMillionTokens
+            ($front[$i].TimeToFirstTokenMs -lt $front[$i - 1].TimeToFirstTokenMs -or $front[$i].TimePerOutputTokenMs -lt $front[$i - 1].TimePerOutputTokenMs) |
+                Should -BeTrue
+        }
+    }
+
+    It 'knows other engines' {
+        $engines = @(Find-OptimalGpuInstance Llama-3.1-8B -Instance gpu_1x_h100_sxm5 -Engine vLLM, TensorRT-LLM -WarningAction SilentlyContinue)
+        $engines.Engine | Should -Be 'vLLM', 'TensorRT-LLM'
+        $engines[0].TokensPerSecond | Should -Not -Be $engines[1].TokensPerSecond
     }
 }
 
@@ -183,6 +247,13 @@ Describe 'Find-OptimalGpuInstance with wrong input' {
         @{ Name = 'a quantization'; Script = { Find-OptimalGpuInstance OPT-2.7B -Quantization FP17 }; Id = 'QuantizationNotFound'; Category = 'ObjectNotFound'; Target = 'FP17'; Saying = "'FP17'", 'Did you mean FP16?' }
         @{ Name = 'a negative SLO'; Script = { Find-OptimalGpuInstance OPT-2.7B -SloTokensPerSecond -1 }; Id = 'ValueOutOfRange'; Category = 'InvalidArgument'; Target = -1; Saying = 'SloTokensPerSecond is -1' }
         @{ Name = 'a negative factor'; Script = { Find-OptimalGpuInstance OPT-2.7B -DecodeAlpha -1 }; Id = 'ValueOutOfRange'; Category = 'InvalidArgument'; Target = -1; Saying = 'DecodeAlpha is -1' }
+        @{ Name = 'a rate of 0'; Script = { Find-OptimalGpuInstance OPT-2.7B -RequestsPerSecond 0 }; Id = 'ValueOutOfRange'; Category = 'InvalidArgument'; Target = 0; Saying = 'RequestsPerSecond is 0' }
+        @{ Name = 'a percentile of 100'; Script = { Find-OptimalGpuInstance OPT-2.7B -SloPercentile 100 }; Id = 'ValueOutOfRange'; Category = 'InvalidArgument'; Target = 100; Saying = 'SloPercentile is 100', 'value is 99.9.' }
+        @{ Name = 'a budget of 0'; Script = { Find-OptimalGpuInstance OPT-2.7B -BudgetUsdPerMonth 0 }; Id = 'ValueOutOfRange'; Category = 'InvalidArgument'; Target = 0; Saying = 'BudgetUsdPerMonth is 0' }
+        @{ Name = 'a rate and a throughput'; Script = { Find-OptimalGpuInstance OPT-2.7B -RequestsPerSecond 1 -SloTokensPerSecond 1 }; Id = 'ObjectivesContradict'; Category = 'InvalidArgument'; Target = $null; Saying = 'RequestsPerSecond', 'SloTokensPerSecond' }
+        @{ Name = 'a rate and Saturate'; Script = { Find-OptimalGpuInstance OPT-2.7B -RequestsPerSecond 1 -Saturate }; Id = 'ObjectivesContradict'; Category = 'InvalidArgument'; Target = $null; Saying = 'RequestsPerSecond', 'Saturate' }
+        @{ Name = 'a latency with Roofline'; Script = { Find-OptimalGpuInstance OPT-2.7B -SloEndToEndMs 10 -PerformanceModel Roofline }; Id = 'SettingNotSupported'; Category = 'NotImplemented'; Target = 'A latency objective'; Saying = 'Fitted' }
+        @{ Name = 'an allowed quantization'; Script = { Find-OptimalGpuInstance OPT-2.7B -AllowedQuantization FP17 }; Id = 'QuantizationNotFound'; Category = 'ObjectNotFound'; Target = 'FP17'; Saying = "'FP17'", 'Did you mean FP16?' }
         @{ Name = 'an instance'; Script = { Find-OptimalGpuInstance OPT-2.7B -Instance g5.xlrage }; Id = 'InstanceNotFound'; Category = 'ObjectNotFound'; Target = 'g5.xlrage'; Saying = "'g5.xlrage'", 'Did you mean g5.xlarge?' }
         @{ Name = 'a pattern without instances'; Script = { Find-OptimalGpuInstance OPT-2.7B -Instance 'zz*' }; Id = 'InstanceNotFound'; Category = 'ObjectNotFound'; Target = 'zz*'; Saying = "'zz*'" }
         @{ Name = 'a GPU'; Script = { Find-OptimalGpuInstance OPT-2.7B -Gpu H1000 }; Id = 'GpuNotFound'; Category = 'ObjectNotFound'; Target = 'H1000'; Saying = 'Did you mean H100-80GB?' }
@@ -197,7 +268,8 @@ Describe 'Find-OptimalGpuInstance with wrong input' {
     }
 
     It 'refuses NaN as <Parameter>' -ForEach @(
-        @{ Parameter = 'SafetyFactor' }, @{ Parameter = 'SloTokensPerSecond' }, @{ Parameter = 'PrecisionBytes' }, @{ Parameter = 'PrefillAlpha' }, @{ Parameter = 'DecodeBetaSeconds' }
+        @{ Parameter = 'SafetyFactor' }, @{ Parameter = 'SloTokensPerSecond' }, @{ Parameter = 'PrecisionBytes' }, @{ Parameter = 'PrefillAlpha' }, @{ Parameter = 'DecodeBetaSeconds' },
+        @{ Parameter = 'RequestsPerSecond' }, @{ Parameter = 'SloTimeToFirstTokenMs' }, @{ Parameter = 'SloTimePerOutputTokenMs' }, @{ Parameter = 'SloEndToEndMs' }, @{ Parameter = 'SloPercentile' }, @{ Parameter = 'BudgetUsdPerMonth' }
     ) {
         $with = @{ $Parameter = [double]::NaN }
         $result = Invoke-Recorded { Find-OptimalGpuInstance OPT-2.7B @with }
@@ -213,6 +285,10 @@ Describe 'Find-OptimalGpuInstance completion' {
         @{ Line = 'Find-OptimalGpuInstance opt-2'; Expected = @('OPT-2.7B') }
         @{ Line = 'Find-OptimalGpuInstance OPT-2.7B -PerformanceModel inf'; Expected = @('InferSave') }
         @{ Line = 'Find-OptimalGpuInstance OPT-2.7B -Quantization FP16,mx'; Expected = @('MXFP4') }
+        @{ Line = 'Find-OptimalGpuInstance OPT-2.7B -AllowedQuantization FP16,mx'; Expected = @('MXFP4') }
+        @{ Line = 'Find-OptimalGpuInstance OPT-2.7B -Engine sg'; Expected = @('SGLang') }
+        @{ Line = 'Find-OptimalGpuInstance OPT-2.7B -Offloading t'; Expected = @('Tenths') }
+        @{ Line = 'Find-OptimalGpuInstance OPT-2.7B -RankBy us'; Expected = @('UsdPerMillionTokens') }
         @{ Line = 'Find-OptimalGpuInstance OPT-2.7B -PrecisionBytes 0'; Expected = @('0.5') }
         @{ Line = 'Find-OptimalGpuInstance OPT-2.7B -KvCacheDataType in'; Expected = 'INT4', 'INT8' }
         @{ Line = "Find-OptimalGpuInstance OPT-2.7B -Instance 'G5.x"; Expected = @('g5.xlarge') }

@@ -8,11 +8,17 @@ namespace LlmOps.Core.Planning;
 internal sealed class DeploymentLoad
 {
     private readonly PerformanceEstimateRequest _request;
+    private readonly PhaseCalibration? _prefill;
+    private readonly PhaseCalibration? _decode;
 
     /// <param name="copy">One copy, whatever its batch size; the request must be valid.</param>
-    public DeploymentLoad(in PerformanceEstimateRequest copy)
+    /// <param name="prefill">A correction of the time to the first token beside the request's own calibration.</param>
+    /// <param name="decode">The same of all further tokens together.</param>
+    public DeploymentLoad(in PerformanceEstimateRequest copy, PhaseCalibration? prefill = null, PhaseCalibration? decode = null)
     {
         _request = copy;
+        _prefill = prefill;
+        _decode = decode;
         MemoryRequest memory = copy.Memory;
         WholeRoom = KvCacheCalculator.SequencesHeld(memory, memory.SequenceLength);
         Room = PerformanceEstimator.Room(copy, memory);
@@ -63,10 +69,18 @@ internal sealed class DeploymentLoad
     {
         PerformanceEstimateRequest loaded = _request with { Deployment = _request.Deployment with { BatchSize = usersOfRank } };
         times = PerformanceEstimator.Compute(loaded, running);
-        return new UserTimes(
-            (double)AttentionRanks * usersOfRank,
-            times.TimeToFirstTokenMs + hostMs,
-            times.TimePerOutputTokenMs + hostMs,
-            _request.OutputLength);
+        double first = times.TimeToFirstTokenMs, token = times.TimePerOutputTokenMs;
+        if (_prefill is { } prefill)
+        {
+            first = Math.Max(times.FirstTokenFloorMs, 1000 * prefill.Apply(first / 1000));
+        }
+
+        long steps = _request.OutputLength - 1;
+        if (_decode is { } decode && steps > 0)
+        {
+            token = Math.Max(times.TokenFloorMs, 1000 * decode.Apply(token * steps / 1000) / steps);
+        }
+
+        return new UserTimes((double)AttentionRanks * usersOfRank, first + hostMs, token + hostMs, _request.OutputLength);
     }
 }

@@ -123,7 +123,7 @@ internal sealed class DeploymentPlanner
             return;
         }
 
-        DeploymentLoad load = new(copy);
+        DeploymentLoad load = Load(copy);
         way = way with { WeightBytes = load.WeightBytes };
         if (_request.RequestsPerSecond is { } rate)
         {
@@ -292,7 +292,7 @@ internal sealed class DeploymentPlanner
             return way.RequestsPerSecondOfMachine;
         }
 
-        LoadCurve curve = new DeploymentLoad(way.Copy).Curve();
+        LoadCurve curve = Load(way.Copy).Curve();
         double most = curve.Best.RequestsPerSecond * LoadCurve.MostUtilization;
         double kept = most / 1000 * (Bisection.Largest(1000, part => Keeps(most * part / 1000)) ?? 0);
         return Math.Max(way.RequestsPerSecondOfMachine, kept * way.Layout.Copies);
@@ -315,6 +315,8 @@ internal sealed class DeploymentPlanner
         return (batch + ranks - 1) / ranks;
     }
 
+    private DeploymentLoad Load(in PerformanceEstimateRequest copy) => new(copy, _request.Prefill, _request.Decode);
+
     private PerformanceEstimateRequest Copy(GpuSpec gpu, Quantization? quantization, ParallelLayout layout)
     {
         Workload w = _request.Workload;
@@ -329,6 +331,9 @@ internal sealed class DeploymentPlanner
                 GpuMemoryUtilization = _request.SafetyFactor,
             },
             w.InputLength,
-            w.OutputLength);
+            w.OutputLength)
+        {
+            Calibration = _request.Calibration,
+        };
     }
 }

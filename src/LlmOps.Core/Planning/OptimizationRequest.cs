@@ -1,3 +1,4 @@
+using LlmOps.Core.Calibration;
 using LlmOps.Core.Hardware;
 using LlmOps.Core.Memory;
 using LlmOps.Core.Performance;
@@ -92,6 +93,9 @@ public readonly record struct OptimizationRequest(Workload Workload)
     /// </summary>
     public bool Pareto { get; init; } = false;
 
+    /// <summary>Corrections of the fitted times, from the user's own measurements; null for none.</summary>
+    public TimeCalibration? Calibration { get; init; } = null;
+
     public PhaseCalibration? Prefill { get; init; } = null;
 
     public PhaseCalibration? Decode { get; init; } = null;
@@ -177,6 +181,7 @@ public readonly record struct OptimizationRequest(Workload Workload)
         : Objectives.HaveLatency ? "A latency objective"
         : AllowedQuantizations.Count > 0 ? "AllowedQuantization"
         : Engine != Engine.vLLM ? nameof(Engine)
+        : Calibration is not null ? nameof(Calibration)
         : Offloading != KvCacheOffloading.Auto ? nameof(Offloading)
         : null;
 
