@@ -113,6 +113,12 @@ internal sealed class DeploymentPlanner
     private void Add(List<PlannedDeployment> ways, in PerformanceEstimateRequest copy, ParallelLayout layout, double? hostGiB)
     {
         PlannedDeployment way = new() { Layout = layout, Quantization = copy.Deployment.EffectiveQuantization, Copy = copy };
+        if (KernelSupport.Missing(_request.Engine, way.Quantization, copy.Deployment.Gpu!) is { } missing)
+        {
+            ways.Add(way with { Rejection = missing });
+            return;
+        }
+
         try
         {
             copy.Validate();
@@ -303,7 +309,7 @@ internal sealed class DeploymentPlanner
     private string OfPercentile => FormattableString.Invariant($" at the {_request.Objectives.Percentile:0.#}th percentile");
 
     private static PlannedDeployment DoesNotFit(PlannedDeployment way) =>
-        way with { Rejection = "weights, activations and the KV cache of one request do not fit" };
+        way with { Rejection = "weights, activations and the KV cache of one request do not fit", LacksMemory = true };
 
     private static PerformanceEstimateRequest WithUsers(in PerformanceEstimateRequest copy, long usersOfRank) =>
         copy with { Deployment = copy.Deployment with { BatchSize = usersOfRank } };

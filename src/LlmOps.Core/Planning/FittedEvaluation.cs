@@ -34,7 +34,7 @@ internal sealed class FittedEvaluation
             if (shown.Count == 0)
             {
                 PlannedDeployment best = _planner.Best(ways);
-                shown = [best.Rejection is null ? best : best with { Rejection = $"{best.Rejection}; {Remedy(best)}" }];
+                shown = [best.LacksMemory ? best with { Rejection = $"{best.Rejection}; {Remedy(best)}" } : best];
             }
 
             foreach (PlannedDeployment way in shown)

@@ -45,6 +45,9 @@ internal sealed record PlannedDeployment
     /// <summary>Why it cannot run; null where it can.</summary>
     public string? Rejection { get; init; }
 
+    /// <summary>Whether <see cref="Rejection"/> is for want of memory.</summary>
+    public bool LacksMemory { get; init; }
+
     /// <summary>Why it is not good enough; null where it is.</summary>
     public string? MissedObjective { get; init; }
 

@@ -202,6 +202,34 @@ public sealed class FittedOptimizerTests
         }
     }
 
+    /// <summary>vLLM's documentation, "Supported Hardware" of quantization and "INT8 W8A8".</summary>
+    [Theory]
+    [InlineData("T4", "FP8", true)]
+    [InlineData("T4", "MXFP4", false)]
+    [InlineData("V100-16GB", "AWQ", false)]
+    [InlineData("V100-16GB", "GPTQ", true)]
+    [InlineData("A100-80GB", "FP8", true)]
+    [InlineData("H100-80GB", "INT8", true)]
+    [InlineData("B200", "INT8", false)]
+    [InlineData("MI300X", "FP8", true)]
+    [InlineData("MI300X", "AWQ", false)]
+    public void A_format_without_kernels_is_refused(string gpu, string format, bool runs)
+    {
+        GpuInstance machine = new()
+        {
+            Provider = "Test",
+            Name = "machine",
+            Region = "here",
+            Gpu = GpuCatalog.Get(gpu),
+            GpuCount = 8,
+            UsdPerHour = 1,
+            PriceSource = "none",
+        };
+        InstanceEvaluation e = InstanceOptimizer.Evaluate(Job("Llama-3.1-8B", 1, 128, 128, format), [machine]).Single();
+
+        Assert.Equal(!runs, e.RejectionReason?.StartsWith($"vLLM has no {format} kernels", StringComparison.Ordinal) == true);
+    }
+
     [Fact]
     public void What_only_the_fitted_model_knows_is_refused_with_the_others()
     {
