@@ -12,6 +12,8 @@ namespace LlmOps.Benchmarks;
 [MemoryDiagnoser]
 public class SweepBenchmarks
 {
+    private static readonly ServiceObjectives s_objectives = new() { TimeToFirstTokenMs = 1000, TimePerOutputTokenMs = 50 };
+
     private readonly long[] _batches = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
     private readonly long[] _lengths = [256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536, 131072];
     private readonly Quantization[] _quantizations = [.. new[] { "BF16", "FP8", "INT8", "AWQ", "INT4" }.Select(Quantization.Parse)];
@@ -35,8 +37,20 @@ public class SweepBenchmarks
         return fitting;
     }
 
-    /// <summary>All instances of the catalogue in their cheapest regions, each in every layout.</summary>
+    /// <summary>All instances of the catalogue in their cheapest regions, each in every layout, for a batch.</summary>
     [Benchmark]
-    public int RankInstances() =>
-        InstanceOptimizer.Evaluate(new OptimizationRequest(new Core.Performance.Workload(_model, 32, 512, 512))).Count;
+    public int RankInstances() => Rank(Job);
+
+    /// <summary>The same in four precisions, and for a rate of requests under latencies.</summary>
+    [Benchmark]
+    public int RankInstancesForRate() => Rank(Job with { RequestsPerSecond = 50, Objectives = s_objectives, AllowedQuantizations = _quantizations });
+
+    /// <summary>The same for as many users as can be, with the front of all ways.</summary>
+    [Benchmark]
+    public int FrontOfInstances() =>
+        Rank(Job with { Saturate = true, Pareto = true, Objectives = s_objectives, AllowedQuantizations = _quantizations });
+
+    private OptimizationRequest Job => new(new Core.Performance.Workload(_model, 32, 512, 512));
+
+    private static int Rank(in OptimizationRequest request) => InstanceOptimizer.Evaluate(request).Count;
 }
