@@ -1,3 +1,4 @@
+using System.Globalization;
 
 namespace LlmOps.Core.Precision;
 
@@ -38,7 +39,30 @@ public sealed class Quantization
     /// <summary>Bits a weight in the quantized part, scales and zero points included.</summary>
     public double BitsPerWeight { get; }
 
+    /// <summary>
+    /// Bits that the name stands for, of an element alone: 16 for BF16, 8 for W8A16 and Q8_0, 4 for NF4, AWQ and Q4_K_M.
+    /// </summary>
+    public int NominalBits
+    {
+        get
+        {
+            int start = Name.AsSpan().IndexOfAnyInRange('0', '9');
+            if (start < 0)
+            {
+                // GPTQ and AWQ; what lies beside their elements is below a bit.
+                return (int)BitsPerWeight;
+            }
+
+            ReadOnlySpan<char> digits = Name.AsSpan(start);
+            int end = digits.IndexOfAnyExceptInRange('0', '9');
+            return int.Parse(end < 0 ? digits : digits[..end], CultureInfo.InvariantCulture);
+        }
+    }
+
     public QuantizationScope Scope { get; }
+
+    /// <summary>Whether it is a type of llama.cpp's files alone.</summary>
+    public bool IsGguf => Scope == QuantizationScope.AllMatrices;
 
     /// <summary>
     /// Bytes of the type that the matrix units multiply in (2 for BF16, also for weight-only formats that are expanded

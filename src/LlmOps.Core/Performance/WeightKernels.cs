@@ -1,0 +1,99 @@
+using LlmOps.Core.Hardware;
+using LlmOps.Core.Memory;
+using LlmOps.Core.Precision;
+
+namespace LlmOps.Core.Performance;
+
+/// <summary>How an engine multiplies with weights in some format on some GPU.</summary>
+public enum WeightKernel
+{
+    /// <summary>With kernels made for the format, and with the GPU's units for its type where it needs such.</summary>
+    Native,
+
+    /// <summary>The GPU has no units for the type: weights are expanded to 16 bits before they are multiplied.</summary>
+    Expanded,
+
+    /// <summary>It can, but its kernels were not measured, and their time does not follow from bytes and operations.</summary>
+    NotMeasured,
+
+    /// <summary>It has no kernels for the format on that GPU.</summary>
+    Missing,
+}
+
+/// <summary>
+/// Which formats an engine has kernels for: the tables of supported hardware of vLLM (docs.vllm.ai/en/v0.15.1/features/quantization,
+/// and the pages on INT8 and FP8 of v0.32), which SGLang shares kernels with, and the support matrix of TensorRT-LLM.
+/// </summary>
+public static class WeightKernels
+{
+    private const double Turing = 7.5;
+    private const double Ampere = 8.0;
+    private const double Hopper = 9.0;
+    private const double Blackwell = 10.0;
+
+    /// <param name="quantization">The format of the weights.</param>
+    /// <param name="gpu">The GPU.</param>
+    /// <param name="engine">The engine; those without a table of their own are taken to be like vLLM.</param>
+    /// <param name="note">Why it is not native; null where it is.</param>
+    public static WeightKernel Of(Quantization quantization, GpuSpec gpu, Engine engine, out string? note)
+    {
+        ArgumentNullException.ThrowIfNull(quantization);
+        ArgumentNullException.ThrowIfNull(gpu);
+        if (engine == Engine.LlamaCpp)
+        {
+            bool isKnown = GgufRecipe.Find(quantization) is not null;
+            note = isKnown ? null : $"llama.cpp reads GGUF files, and none has weights in {quantization}";
+            return isKnown ? WeightKernel.Native : WeightKernel.Missing;
+        }
+
+        if (!quantization.IsQuantized)
+        {
+            note = null;
+            return WeightKernel.Native;
+        }
+
+        if (quantization.IsGguf)
+        {
+            note = $"times of {quantization} are predicted for llama.cpp alone (-Engine LlamaCpp)";
+            return WeightKernel.NotMeasured;
+        }
+
+        bool isNvidia = gpu.CapabilityNumber > 0;
+        WeightKernel kernel = quantization.Name switch
+        {
+            // Slower than 16 bits in the one comparison at hand, although a quarter of the bytes is read: 24 tokens/s for 39 on
+            // Llama-3.1-8B (derekl35/quantization-benchmarks).
+            "NF4" => isNvidia ? WeightKernel.NotMeasured : WeightKernel.Missing,
+            "FP8" => Floating(gpu.DenseTflops.Fp8, gpu, isNvidia && engine != Engine.TensorRtLlm ? Turing : null),
+            "NVFP4" when !isNvidia => WeightKernel.Missing,
+            "NVFP4" => Floating(gpu.DenseTflops.Fp4, gpu, engine == Engine.TensorRtLlm ? null : Ampere),
+            "MXFP4" => Floating(gpu.DenseTflops.Fp4, gpu, !isNvidia ? null : engine == Engine.TensorRtLlm ? Hopper : Ampere),
+            "INT8" => gpu.CapabilityNumber is >= Turing and < Blackwell ? WeightKernel.Native : WeightKernel.Missing,
+            _ when !isNvidia => WeightKernel.Missing,
+            _ when gpu.CapabilityNumber >= Ampere => WeightKernel.Native,
+            "AWQ" when gpu.CapabilityNumber < Turing => WeightKernel.Missing,
+            _ => WeightKernel.NotMeasured,
+        };
+        note = kernel switch
+        {
+            WeightKernel.Native => null,
+            WeightKernel.Expanded =>
+                $"{gpu} has no units for {quantization}: the weights are expanded to 16 bits before they are multiplied",
+            WeightKernel.NotMeasured => $"the kernels for {quantization} on {gpu} were not measured",
+            _ => $"{EnumNames.Of(engine)} has no kernels for {quantization} on {gpu}",
+        };
+        return kernel;
+    }
+
+    /// <summary>Whether times of that format were among the measurements that the model of times was fitted to.</summary>
+    internal static bool IsMeasured(Quantization quantization) =>
+        !quantization.IsQuantized || quantization.IsGguf || quantization.Name is "FP8" or "NVFP4" or "MXFP4";
+
+    /// <param name="units">The GPU's throughput in the type; null where it has no units for it.</param>
+    /// <param name="gpu">The GPU.</param>
+    /// <param name="expandsFrom">The least compute capability that kernels expand weights on; null where there are none.</param>
+    private static WeightKernel Floating(double? units, GpuSpec gpu, double? expandsFrom) =>
+        units is not null ? WeightKernel.Native
+        : gpu.CapabilityNumber >= expandsFrom ? WeightKernel.Expanded
+        : WeightKernel.Missing;
+}
