@@ -15,6 +15,7 @@
 
     CmdletsToExport      = @(
         'Compare-LlmMemoryEstimate'
+        'Compare-LlmQuantization'
         'Find-OptimalGpuInstance'
         'Get-Gpu'
         'Get-GpuInstance'

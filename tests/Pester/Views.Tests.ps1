@@ -37,6 +37,8 @@ BeforeAll {
         MemoryEstimationParameter = New-MemoryEstimationParameter
         KvCacheMeasurement        = Get-LlmModel Llama-2-7B, DeepSeek-V3 | Measure-KvCache -BatchSize 8, 1000 -SequenceLength 2048, 131072 -Gpu RTX-PRO-6000-Server, MI300X -WarningAction SilentlyContinue
         PerformanceEstimate       = Get-LlmPerformanceEstimate Llama-3.1-8B, DeepSeek-V3 RTX-PRO-6000-Server, MI300X -TP 1, 8 -BatchSize 1, 1000 -InputLength 131072 -WarningAction SilentlyContinue
+        QuantizationComparison    = Compare-LlmQuantization DeepSeek-V3, Llama-3.1-8B -To BF16, AWQ, NVFP4, Q4_K_M, IQ2_XXS -Gpu RTX-PRO-6000-Server -TP 8 -UsdPerHour 98.32
+        QualityDelta              = (Compare-LlmQuantization Llama-3.1-8B -To AWQ, IQ2_XXS, NVFP4).Quality
         PerformanceTerm           = (Get-LlmPerformanceEstimate Llama-3.1-8B H100 -BatchSize 32).Terms
         ServerLogMeasurement      = $starts
         ServerLogRank             = $starts[0].Ranks
@@ -72,7 +74,7 @@ Describe 'Views' {
     It 'exist as table and list for what <Cmdlet> writes' -ForEach @(
         @{ Cmdlet = 'Get-LlmModel' }, @{ Cmdlet = 'Get-Gpu' }, @{ Cmdlet = 'Get-GpuInstance' }, @{ Cmdlet = 'Get-LlmMemoryEstimate' }
         @{ Cmdlet = 'New-MemoryEstimationParameter' }, @{ Cmdlet = 'Import-LlmServerLog' }, @{ Cmdlet = 'Measure-KvCache' }, @{ Cmdlet = 'Get-LlmPerformanceEstimate' }, @{ Cmdlet = 'Find-OptimalGpuInstance' }
-        @{ Cmdlet = 'Update-GpuInstancePrice' }, @{ Cmdlet = 'Compare-LlmMemoryEstimate' }, @{ Cmdlet = 'New-LlmCalibration' }
+        @{ Cmdlet = 'Update-GpuInstancePrice' }, @{ Cmdlet = 'Compare-LlmMemoryEstimate' }, @{ Cmdlet = 'Compare-LlmQuantization' }, @{ Cmdlet = 'New-LlmCalibration' }
     ) {
         foreach ($type in Get-PromisedType $Cmdlet) {
             $kinds = (Get-FormatData -TypeName $type).FormatViewDefinition.Control | ForEach-Object { $_.GetType().Name }
@@ -96,7 +98,7 @@ Describe 'Views' {
     }
 
     It 'show <Type> as a <Kind> in <Width> columns' -ForEach @(
-        foreach ($type in 'LlmModel', 'GpuSpec', 'GpuInstance', 'GpuInstancePriceChange', 'MemoryEstimate', 'MemoryTerm', 'MemoryEstimationParameter', 'KvCacheMeasurement', 'PerformanceEstimate', 'PerformanceTerm', 'ServerLogMeasurement', 'ServerLogRank', 'TermComparison', 'MemoryCalibration', 'InstanceEvaluation') {
+        foreach ($type in 'LlmModel', 'GpuSpec', 'GpuInstance', 'GpuInstancePriceChange', 'MemoryEstimate', 'MemoryTerm', 'MemoryEstimationParameter', 'KvCacheMeasurement', 'PerformanceEstimate', 'PerformanceTerm', 'QuantizationComparison', 'QualityDelta', 'ServerLogMeasurement', 'ServerLogRank', 'TermComparison', 'MemoryCalibration', 'InstanceEvaluation') {
             foreach ($width in 80, 120) {
                 @{ Type = $type; Kind = 'table'; Width = $width }
                 @{ Type = $type; Kind = 'list'; Width = $width }
@@ -116,7 +118,7 @@ Describe 'Views' {
     It 'have one line for each row of <Type> in <Width> columns' -ForEach @(
         # 79 is what a console of 80 columns on Windows leaves for output.
         foreach ($width in 79, 80, 100, 120) {
-            foreach ($type in 'LlmModel', 'GpuSpec', 'GpuInstance', 'GpuInstancePriceChange', 'MemoryEstimate', 'MemoryEstimationParameter', 'KvCacheMeasurement', 'PerformanceEstimate', 'ServerLogMeasurement', 'ServerLogRank', 'TermComparison', 'MemoryCalibration', 'InstanceEvaluation') {
+            foreach ($type in 'LlmModel', 'GpuSpec', 'GpuInstance', 'GpuInstancePriceChange', 'MemoryEstimate', 'MemoryEstimationParameter', 'KvCacheMeasurement', 'PerformanceEstimate', 'QuantizationComparison', 'ServerLogMeasurement', 'ServerLogRank', 'TermComparison', 'MemoryCalibration', 'InstanceEvaluation') {
                 @{ Type = $type; Width = $width }
             }
         }
@@ -141,6 +143,8 @@ Describe 'Views' {
         @{ Type = 'KvCacheMeasurement'; Least = 7; First = 'Batch'; Last = 'Seqs' }
         @{ Type = 'PerformanceEstimate'; Least = 7; First = 'GPUs'; Last = 'Bottleneck' }
         @{ Type = 'PerformanceTerm'; Least = 5; First = 'Phase'; Last = 'Formula' }
+        @{ Type = 'QuantizationComparison'; Least = 9; First = 'Format'; Last = 'Figures of' }
+        @{ Type = 'QualityDelta'; Least = 6; First = 'Format'; Last = 'Dataset' }
         @{ Type = 'ServerLogMeasurement'; Least = 8; First = 'Model'; Last = 'Max len' }
         @{ Type = 'ServerLogRank'; Least = 9; First = 'Name'; Last = 'Graphs' }
         @{ Type = 'InstanceEvaluation'; Least = 7; First = 'Rank'; Last = 'USD/M' }
@@ -153,7 +157,7 @@ Describe 'Views' {
 
     It 'align numbers of <Type> right' -ForEach @(
         @{ Type = 'LlmModel' }, @{ Type = 'GpuSpec' }, @{ Type = 'GpuInstance' }, @{ Type = 'GpuInstancePriceChange' }, @{ Type = 'MemoryEstimate' }, @{ Type = 'MemoryTerm' }
-        @{ Type = 'MemoryEstimationParameter' }, @{ Type = 'KvCacheMeasurement' }, @{ Type = 'PerformanceEstimate' }, @{ Type = 'PerformanceTerm' }, @{ Type = 'ServerLogMeasurement' }, @{ Type = 'ServerLogRank' }, @{ Type = 'InstanceEvaluation' }
+        @{ Type = 'MemoryEstimationParameter' }, @{ Type = 'KvCacheMeasurement' }, @{ Type = 'PerformanceEstimate' }, @{ Type = 'PerformanceTerm' }, @{ Type = 'QuantizationComparison' }, @{ Type = 'QualityDelta' }, @{ Type = 'ServerLogMeasurement' }, @{ Type = 'ServerLogRank' }, @{ Type = 'InstanceEvaluation' }
     ) {
         $sample = @($samples[$Type])[0]
         $table = (Get-FormatData -TypeName $sample.GetType().FullName).FormatViewDefinition.Control | Where-Object { $_ -is [Management.Automation.TableControl] }
@@ -180,6 +184,7 @@ Describe 'Views' {
         @{ Type = 'KvCacheMeasurement'; Labels = 'Total GiB', 'Pool GiB' }
         @{ Type = 'PerformanceEstimate'; Labels = 'TTFT ms', 'TPOT ms', 'Tokens/s' }
         @{ Type = 'PerformanceTerm'; Labels = , 'ms' }
+        @{ Type = 'QuantizationComparison'; Labels = 'Size GB', 'Saved %', 'USD/M tokens', 'Quality %' }
         @{ Type = 'ServerLogMeasurement'; Labels = 'Weights GiB', 'Activ. GiB', 'KV cache GiB', 'KV tokens' }
         @{ Type = 'InstanceEvaluation'; Labels = 'Tokens/s', 'USD/h', 'USD/M tokens' }
     ) {
@@ -224,7 +229,7 @@ Describe 'Views' {
 
     It 'have no snapshot that nothing compares with' {
         $expected = @(
-            foreach ($type in 'LlmModel', 'GpuSpec', 'GpuInstance', 'GpuInstancePriceChange', 'MemoryEstimate', 'MemoryTerm', 'MemoryEstimationParameter', 'KvCacheMeasurement', 'PerformanceEstimate', 'PerformanceTerm', 'ServerLogMeasurement', 'ServerLogRank', 'TermComparison', 'MemoryCalibration', 'InstanceEvaluation') {
+            foreach ($type in 'LlmModel', 'GpuSpec', 'GpuInstance', 'GpuInstancePriceChange', 'MemoryEstimate', 'MemoryTerm', 'MemoryEstimationParameter', 'KvCacheMeasurement', 'PerformanceEstimate', 'PerformanceTerm', 'QuantizationComparison', 'QualityDelta', 'ServerLogMeasurement', 'ServerLogRank', 'TermComparison', 'MemoryCalibration', 'InstanceEvaluation') {
                 foreach ($width in 80, 120) { "$type.table.$width.snap"; "$type.list.$width.snap" }
             }
             foreach ($type in 'ParameterBreakdown', 'DenseThroughput', 'MemoryBreakdown') { "$type.list.80.snap"; "$type.list.120.snap" }

@@ -44,8 +44,8 @@ public sealed record QualityDelta(
     /// <summary>After less before, in the metric's unit; for perplexities a positive one is a loss.</summary>
     public double Delta => After - Before;
 
-    /// <summary>The same in percent of before.</summary>
-    public double DeltaPercent => 100 * Delta / Before;
+    /// <summary>The same in percent of before, negative for a loss whatever the metric.</summary>
+    public double ChangePercent => (LowerIsBetter ? -100 : 100) * Delta / Before;
 
     public override string ToString() => FormattableString.Invariant(
         $"{Dataset}: {Before:0.###} to {After:0.###} ({PublishedFor})");

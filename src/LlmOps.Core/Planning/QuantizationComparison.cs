@@ -165,6 +165,14 @@ public sealed class QuantizationComparison
     public IReadOnlyList<QualityDelta> Quality => _quality ??=
         Model is null ? new List<QualityDelta>() : PublishedQuality.Find(Model, _from, _to);
 
+    /// <summary>
+    /// The worst of those in percent of the figure before, negative for a loss whatever the metric; null where there are none.
+    /// </summary>
+    public double? QualityChangePercent => Quality.Count == 0 ? null : Quality.Min(q => q.ChangePercent);
+
+    /// <summary>How near the model of those figures is; null where there are none.</summary>
+    public QualityMatch? QualityMatch => Quality.Count == 0 ? null : Quality[0].Match;
+
     internal ServingComparison? Serving { get; init; }
 
     private double OriginalBytes { get; }

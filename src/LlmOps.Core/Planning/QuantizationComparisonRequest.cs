@@ -63,19 +63,29 @@ public readonly record struct QuantizationComparisonRequest(Quantization? From, 
         return from.IsGguf || to.IsGguf ? Engine.LlamaCpp : Engine.vLLM;
     }
 
+    /// <summary>The number itself, where a model can have it.</summary>
+    /// <exception cref="LlmOpsException">It cannot; of a small one it is said how billions are written.</exception>
+    public static double CheckParameterCount(double count)
+    {
+        if (count is >= LeastParameters and <= MostParameters)
+        {
+            return count;
+        }
+
+        string hint = count is > 0 and < LeastParameters
+            ? FormattableString.Invariant($" For {count} billion parameters write {count}e9.")
+            : "";
+        throw new LlmOpsException(Guard.OutOfRangeId, ErrorKind.InvalidArgument, FormattableString.Invariant(
+            $"ParameterCount is {count}, but must be between {LeastParameters:0e+0} and {MostParameters:0e+0}.{hint}"), count);
+    }
+
     /// <exception cref="LlmOpsException">A value is out of bounds, or the parts do not go together.</exception>
     public void Validate()
     {
         ArgumentNullException.ThrowIfNull(To);
-        if (Model is null && !(ParameterCount is >= LeastParameters and <= MostParameters))
+        if (Model is null)
         {
-            // The message says what a number of billions would have to be, because that is the usual spelling of a size.
-            string hint = ParameterCount is > 0 and < LeastParameters
-                ? FormattableString.Invariant($" For {ParameterCount} billion parameters write {ParameterCount}e9.")
-                : "";
-            throw new LlmOpsException(Guard.OutOfRangeId, ErrorKind.InvalidArgument, FormattableString.Invariant(
-                $"ParameterCount is {ParameterCount}, but must be between {LeastParameters:0} and {MostParameters:0e+0}.{hint}"),
-                ParameterCount);
+            CheckParameterCount(ParameterCount);
         }
 
         if (UsdPerHour is { } price)
@@ -86,6 +96,13 @@ public readonly record struct QuantizationComparisonRequest(Quantization? From, 
                 throw new LlmOpsException("GpuRequired", ErrorKind.InvalidArgument,
                     "The cost of a token needs a GPU that generates it (-Gpu).", price);
             }
+        }
+
+        if (Copies < 1)
+        {
+            throw new LlmOpsException("InstanceTooSmall", ErrorKind.InvalidArgument,
+                $"The instance has too few GPUs for one copy of {Model?.Name} on {Serving?.Deployment.Parallelism.GpuCount} of them; give a "
+                + "smaller TensorParallelSize or PipelineParallelSize, or a larger instance.", Serving?.Deployment.Parallelism.GpuCount);
         }
 
         if (Serving is not null && Model is null)

@@ -2,7 +2,6 @@ using System.Management.Automation;
 using LlmOps.Binding;
 using LlmOps.Completion;
 using LlmOps.Core.Memory;
-using LlmOps.Core.Models;
 using LlmOps.Core.Precision;
 
 namespace LlmOps.Commands;
@@ -10,8 +9,6 @@ namespace LlmOps.Commands;
 /// <summary>What describes how a model is deployed and used, whatever is asked about it.</summary>
 public abstract class DeploymentCmdlet : LlmOpsCmdlet
 {
-    private readonly HashSet<string> _warnedOfContext = [];
-
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
     [ArgumentCompleter(typeof(ModelNameCompleter))]
@@ -65,14 +62,4 @@ public abstract class DeploymentCmdlet : LlmOpsCmdlet
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [Converted(typeof(double))]
     public double[]? GpuMemoryUtilization { get; set; }
-
-    /// <summary>Says once for each model that its context is shorter than what is asked about; the figures hold all the same.</summary>
-    private protected void WarnOfContext(LlmModel model, double tokens)
-    {
-        if (tokens > model.ContextLength && _warnedOfContext.Add(model.Name))
-        {
-            WriteWarning(FormattableString.Invariant(
-                $"{model.Name} was made for {model.ContextLength} tokens of context; {tokens:0} are more."));
-        }
-    }
 }

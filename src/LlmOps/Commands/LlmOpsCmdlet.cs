@@ -17,6 +17,7 @@ public abstract class LlmOpsCmdlet : PSCmdlet, IDisposable
     private static readonly ConditionalWeakTable<Runspace, StalePriceNotice> s_notices = [];
 
     private readonly CancellationTokenSource _stop = new();
+    private readonly HashSet<string> _warnedOfContext = [];
 
     /// <summary>Set when the user stops the pipeline.</summary>
     protected CancellationToken StopToken => _stop.Token;
@@ -76,6 +77,16 @@ public abstract class LlmOpsCmdlet : PSCmdlet, IDisposable
         if (notice.About(prices) is { } warning)
         {
             WriteWarning(warning);
+        }
+    }
+
+    /// <summary>Says once for each model that its context is shorter than what is asked about; the figures hold all the same.</summary>
+    private protected void WarnOfContext(LlmModel model, double tokens)
+    {
+        if (tokens > model.ContextLength && _warnedOfContext.Add(model.Name))
+        {
+            WriteWarning(FormattableString.Invariant(
+                $"{model.Name} was made for {model.ContextLength} tokens of context; {tokens:0} are more."));
         }
     }
 

@@ -75,7 +75,7 @@ public sealed class PublishedQualityTests
             Assert.Equal(d.Metric == "Perplexity", d.LowerIsBetter);
             int bits = Quantization.Parse(d.Format).NominalBits;
             (double worst, double best) = bits >= 8 ? (-10, 6) : bits >= 4 ? (-25.0, 4) : (-1000, 0);
-            Assert.InRange(d.LowerIsBetter ? -d.DeltaPercent : d.DeltaPercent, worst, best);
+            Assert.InRange(d.ChangePercent, worst, best);
             Assert.InRange(d.Before, 1, 100);
         });
         Assert.Equal(50, PublishedQuality.All.Select(d => (d.Source, d.Dataset, d.Baseline)).Distinct().Count());
