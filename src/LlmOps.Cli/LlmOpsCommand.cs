@@ -112,6 +112,7 @@ internal static class LlmOpsCommand
             OptimizeCommand.Create(terminal),
             MemoryCommand.Create(terminal),
             KvCacheCommand.Create(terminal),
+            PerformanceCommand.Create(terminal),
             ModelsCommand.Create(terminal),
             InstancesCommand.Create(terminal),
             GpusCommand.Create(terminal),

@@ -10,14 +10,11 @@ namespace LlmOps.Cli;
 /// <summary>The options that a memory estimate and a KV-cache measurement share. Lists are swept.</summary>
 internal sealed class MemoryRequestOptions
 {
-    private readonly Option<string[]> _model = Options.WithModelNames(Options.List("--model", "MODEL",
-        "Catalogue name, repository id, wildcard, or path of a config.json"));
+    private readonly Option<string[]> _model = DeploymentOptions.Model();
 
-    private readonly Option<string[]> _quantization = Options.List("--quantization", "FORMAT",
-        $"Format of the weights: {string.Join(" ", Quantization.Known.Select(q => q.Name))} [default: as published]");
+    private readonly Option<string[]> _quantization = DeploymentOptions.Quantization();
 
-    private readonly Option<string[]> _kvCacheDataType = Options.List("--kv-cache-data-type", "TYPE",
-        $"Type of cached keys and values: {string.Join(" ", Enum.GetNames<KvCacheDataType>())} [default: Auto, the model's own]");
+    private readonly Option<string[]> _kvCacheDataType = DeploymentOptions.KvCacheDataType();
 
     private readonly Option<string[]> _engine = Options.List("--engine", "ENGINE",
         $"{string.Join(" ", EnumNames.All(typeof(Engine)))} [default: vLLM, or Transformers with --training]");
@@ -39,21 +36,15 @@ internal sealed class MemoryRequestOptions
     private readonly Option<string[]> _sequenceLength = Options.List("--sequence-length", "TOKENS",
         "Tokens of a sequence, prompt and output together [default: 2048]");
 
-    private readonly Option<string[]> _tensor = Options.List("--tensor-parallel-size", "N",
-        "GPUs that each layer is divided over [default: 1]");
+    private readonly Option<string[]> _tensor = DeploymentOptions.TensorParallelSize();
 
-    private readonly Option<string[]> _pipeline = Options.List("--pipeline-parallel-size", "N",
-        "Stages that the layers are divided over [default: 1]");
+    private readonly Option<string[]> _pipeline = DeploymentOptions.PipelineParallelSize();
 
-    private readonly Option<string[]> _expert = Options.List("--expert-parallel-size", "N",
-        "GPUs that whole experts are divided over [default: 1]");
+    private readonly Option<string[]> _expert = DeploymentOptions.ExpertParallelSize();
 
-    private readonly Option<string[]> _data = Options.List("--data-parallel-size", "N", "Copies of the model [default: 1]");
+    private readonly Option<string[]> _data = DeploymentOptions.DataParallelSize();
 
-    private readonly Option<string[]> _utilization = Options.List("--gpu-memory-utilization", "SHARE",
-        "The engine's fraction, 0.01 to 1: of all GPU memory with vLLM [default: 0.9, from 0.20 on 0.92], with SGLang (mem_fraction_static) "
-        + "[default: by the GPU]; of what is free beside weights and activations with TensorRT-LLM "
-        + "(free_gpu_memory_fraction) [default: 0.9]; 1 with the others");
+    private readonly Option<string[]> _utilization = DeploymentOptions.GpuMemoryUtilization();
 
     private readonly Option<string[]> _batchedTokens = Options.List("--max-batched-tokens", "TOKENS",
         "Tokens of one pass: vLLM's max_num_batched_tokens, SGLang's chunked_prefill_size, TensorRT-LLM's max_num_tokens, "
@@ -139,7 +130,7 @@ internal sealed class MemoryRequestOptions
     public IEnumerable<MemoryRequest> Requests(ParseResult parse, Diagnostics diagnostics)
     {
         List<LlmModel> models = Values.ParseModels(parse.GetValue(_model) ?? [], diagnostics);
-        Reader read = new(parse, diagnostics);
+        OptionReader read = new(parse, diagnostics);
         bool training = _withTraining && parse.GetValue(_training);
         List<Engine> engines = read.Enums<Engine>(_engine, "Engine");
         List<string> versions = read.List(_engineVersion, text => text);
@@ -203,7 +194,7 @@ internal sealed class MemoryRequestOptions
     }
 
     /// <summary>Reads the settings of training; gives what adds them to a sweep.</summary>
-    private Func<Sweep<MemoryRequest>, Sweep<MemoryRequest>> TrainingAxes(Reader read)
+    private Func<Sweep<MemoryRequest>, Sweep<MemoryRequest>> TrainingAxes(OptionReader read)
     {
         List<int> stages = read.SmallWholes(_zeroStage, "ZeroStage");
         List<OffloadTarget> offloadOptimizer = read.Enums<OffloadTarget>(_offloadOptimizer, "OffloadOptimizer");
@@ -227,31 +218,5 @@ internal sealed class MemoryRequestOptions
             .Over(sequence, (r, v) => r with { Parallelism = r.Parallelism with { Sequence = v } })
             .Over(attention, (r, v) => r with { AttentionImplementation = v })
             .Over(caches, (r, v) => r with { CacheImplementation = v });
-    }
-
-    /// <summary>Reads lists, and remembers whether one was given of which no value is right.</summary>
-    private sealed class Reader(ParseResult parse, Diagnostics diagnostics)
-    {
-        public bool LeavesNothing { get; private set; }
-
-        public List<T> List<T>(Option<string[]> option, Func<string, T> value) =>
-            Check(option, Values.ParseList(parse.GetValue(option) ?? [], diagnostics, value));
-
-        public List<GpuSpec> Gpus(Option<string[]> option) =>
-            Check(option, Values.ParseGpus(parse.GetValue(option) ?? [], diagnostics));
-
-        public List<long> Wholes(Option<string[]> option, string name) => List(option, text => Values.Whole(text, name));
-
-        public List<int> SmallWholes(Option<string[]> option, string name) =>
-            List(option, text => Values.SmallWhole(text, name));
-
-        public List<T> Enums<T>(Option<string[]> option, string name)
-            where T : struct, Enum => List(option, text => Values.OneOf<T>(text, name));
-
-        private List<T> Check<T>(Option<string[]> option, List<T> values)
-        {
-            LeavesNothing |= values.Count == 0 && parse.GetResult(option) is not null;
-            return values;
-        }
     }
 }

@@ -16,6 +16,7 @@ public sealed class CommandLineTests
     [InlineData("optimize", "[default: Fitted]")]
     [InlineData("memory", "[default: 2048]")]
     [InlineData("kv-cache", "--gpu-memory-utilization")]
+    [InlineData("performance", "[default: 1024]")]
     [InlineData("models", "[default: all]")]
     [InlineData("instances", "--max-usd-per-hour <USD>")]
     [InlineData("gpus", "--output <table|json|csv>")]

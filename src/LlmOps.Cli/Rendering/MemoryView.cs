@@ -1,11 +1,10 @@
 using System.Globalization;
-using System.Text.RegularExpressions;
 using LlmOps.Core.Memory;
 
 namespace LlmOps.Cli.Rendering;
 
 /// <summary>Memory estimates to read.</summary>
-internal static partial class MemoryView
+internal static class MemoryView
 {
     private static readonly Column<MemoryEstimate>[] s_columns =
     [
@@ -97,7 +96,7 @@ internal static partial class MemoryView
         terminal.Out.WriteLine("What would fit:");
         foreach (MemoryEstimate estimate in tooLarge)
         {
-            Paragraph.Write(terminal, $"  {Name(terminal, estimate)}: ", AsOption(estimate.Remedy!));
+            Paragraph.Write(terminal, $"  {Name(terminal, estimate)}: ", Remedy.AsOption(estimate.Remedy!));
         }
     }
 
@@ -120,14 +119,4 @@ internal static partial class MemoryView
         $"{e.ModelName} in {e.Quantization}, {e.BatchSize:N0} x {e.SequenceLength:N0} tokens")
         + (e.GpuCount > 1 ? string.Create(CultureInfo.InvariantCulture, $", one of {e.GpuCount} GPUs") : "")
         + (e.Gpu is null ? "" : $", {e.Gpu}");
-
-    /// <summary>The core names the module's parameters; here they are options.</summary>
-    private static string AsOption(string remedy) => ParameterName().Replace(remedy, match =>
-        "(-" + Capital().Replace(match.Groups[1].Value, "-$0").ToLowerInvariant());
-
-    [GeneratedRegex(@"\(-(\p{Lu}\w*)")]
-    private static partial Regex ParameterName();
-
-    [GeneratedRegex(@"\p{Lu}")]
-    private static partial Regex Capital();
 }
