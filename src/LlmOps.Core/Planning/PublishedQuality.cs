@@ -58,9 +58,9 @@ public static partial class PublishedQuality
 
     private static QualityMatch MatchOf(LlmModel model, LlmModel published) =>
         IsSame(model, published) ? QualityMatch.Same
+        : model.Family != published.Family ? QualityMatch.Other
         : SeriesOf(model.Name) == SeriesOf(published.Name) ? QualityMatch.Series
-        : model.Family == published.Family ? QualityMatch.Architecture
-        : QualityMatch.Other;
+        : QualityMatch.Architecture;
 
     private static bool IsSame(LlmModel model, LlmModel published) =>
         ReferenceEquals(model, published)

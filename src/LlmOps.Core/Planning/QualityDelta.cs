@@ -6,7 +6,7 @@ public enum QualityMatch
     /// <summary>That very model, or its instruction-tuned version.</summary>
     Same,
 
-    /// <summary>Another of its series, such as another size.</summary>
+    /// <summary>Another of its series with the same architecture, such as another size.</summary>
     Series,
 
     /// <summary>Another with the same architecture.</summary>

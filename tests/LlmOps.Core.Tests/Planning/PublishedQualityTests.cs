@@ -35,6 +35,8 @@ public sealed class PublishedQualityTests
     [InlineData("Llama-3.3-70B", "AWQ", QualityMatch.Series, "Llama-3.1-70B-Instruct")]
     [InlineData("Llama-3.1-8B", "Q4_K_M", QualityMatch.Series, "Llama-3-8B")]
     [InlineData("Qwen2.5-7B", "GPTQ", QualityMatch.Series, "Qwen2-7B-Instruct")]
+    [InlineData("DeepSeek-R1-Distill-Llama-70B", "FP8", QualityMatch.Architecture, "Llama-3.1-70B-Instruct")]
+    [InlineData("Qwen3-30B-A3B", "NVFP4", QualityMatch.Other, "Qwen3-8B")]
     [InlineData("TinyLlama-1.1B", "FP8", QualityMatch.Other, null)]
     [InlineData("DeepSeek-LLM-7B", "AWQ", QualityMatch.Architecture, "Llama-2-7B")]
     [InlineData("Mixtral-8x7B", "FP8", QualityMatch.Other, "Falcon-40B")]

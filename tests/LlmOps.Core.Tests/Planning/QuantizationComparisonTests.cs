@@ -5,6 +5,7 @@ using LlmOps.Core.Models;
 using LlmOps.Core.Performance;
 using LlmOps.Core.Planning;
 using LlmOps.Core.Precision;
+using LlmOps.Core.Tests.Models.Files;
 using LlmOps.Core.Tests.Properties;
 
 namespace LlmOps.Core.Tests.Planning;
@@ -107,6 +108,20 @@ public sealed class QuantizationComparisonTests
     [InlineData("IQ2_M", 2.9294)]
     public void Gguf_types_have_the_bits_that_llama_quantize_prints(string type, double bits) =>
         Assert.Equal(bits, Compare("Llama-3.1-8B", null, type).BitsPerWeight, 4);
+
+    /// <summary>A sample of 32-bit tensors: four bytes each, as they lie in the file.</summary>
+    [Fact]
+    public void A_GGUF_file_is_as_large_as_its_tensors()
+    {
+        (byte[] header, long length) = GgufSamples.Llama();
+        LlmModel model = ModelFile.Read(new MemoryFileSet().Add("Sample-F32.gguf", header, length));
+        QuantizationComparison c = QuantizationComparer.Compare(
+            new QuantizationComparisonRequest(null, Quantization.Parse("Q8_0")) { Model = model });
+
+        Assert.Equal("FP32", c.From);
+        Assert.Equal(4 * GgufSamples.LlamaParameters / 1e9, c.OriginalGB, 6);
+        Assert.InRange(c.BitsPerWeight, 8.5, 8.6);
+    }
 
     [Fact]
     public void A_checkpoint_is_what_its_format_s_name_stands_for()
