@@ -143,6 +143,11 @@ public sealed class InstanceEvaluation
     /// <summary>What decoding is bound by.</summary>
     public string? Bottleneck { get; init; }
 
+    /// <summary>
+    /// What the times rest on: Fitted where the engine, such a layout and weights in such a format were measured, else Assumed.
+    /// </summary>
+    public Evidence Evidence { get; init; } = Evidence.Assumed;
+
     /// <summary>The least time that the hardware allows for the job.</summary>
     public double FloorSeconds { get; init; }
 

@@ -10,7 +10,7 @@ public static class QuantizationComparer
 {
     // From there on the kernels that expand weights lost to 16 bits: 0.75, 0.83, 1.03 and 0.88 of their tokens a second for
     // Llama-3.1-8B at 8 and 64 sequences and 70B at 8 and 64 (NVIDIA TensorRT-Model-Optimizer, examples/benchmark.md at 1ef1d72a).
-    private const long WeightOnlyBatch = 8;
+    internal const long WeightOnlyBatch = 8;
 
     /// <exception cref="LlmOpsException">The request is out of bounds or contradicts itself.</exception>
     public static QuantizationComparison Compare(in QuantizationComparisonRequest request)
