@@ -17,6 +17,6 @@ public interface ICalibration
 
     string Name { get; }
 
-    /// <summary>Whether everything that a file may leave out or misstate is there.</summary>
-    bool IsSound { get; }
+    /// <summary>What is wrong with one that was read from a file; null where nothing.</summary>
+    string? Fault { get; }
 }

@@ -104,10 +104,12 @@ public sealed record MemoryCalibration : ICalibration
     }
 
     /// <inheritdoc/>
-    bool ICalibration.IsSound => Enum.IsDefined(Engine) && Name is { Length: > 0 }
+    string? ICalibration.Fault => Enum.IsDefined(Engine) && Name is { Length: > 0 }
         && Models is not null && Gpus is not null && EngineVersions is not null
         && ModelWeights is { IsSound: true } && Activations is { IsSound: true }
-        && NonTorch is { IsSound: true } && CudaGraphs is { IsSound: true };
+        && NonTorch is { IsSound: true } && CudaGraphs is { IsSound: true }
+            ? null
+            : "it is not of this form";
 
     internal StageMemory Apply(in StageMemory memory) => memory with
     {

@@ -12,6 +12,7 @@ public sealed record TimeCalibration : ICalibration
     /// <summary>What is read at the most; a million requests of one benchmark are one measurement.</summary>
     public const int MostMeasurements = 10_000;
 
+    private readonly IReadOnlyList<TimeResidual> _residuals = new List<TimeResidual>();
     private HashSet<Deployment>? _deployments;
 
     /// <inheritdoc/>
@@ -36,11 +37,57 @@ public sealed record TimeCalibration : ICalibration
     /// <summary>Null where it was not measured, and stays as it is estimated.</summary>
     public PhaseTimeCalibration? TimePerOutputToken { get; init; }
 
-    /// <summary>Each measurement beside its estimates.</summary>
-    public IReadOnlyList<TimeResidual> Residuals { get; init; } = [];
+    /// <summary>
+    /// The coefficients of the step-time model, where they and not the times were fitted; the factors of the times are then 1. Null
+    /// for a factor and a constant.
+    /// </summary>
+    public RefinedCoefficients? Coefficients { get; init; }
 
+    /// <summary>Each measurement beside its estimates.</summary>
+    public IReadOnlyList<TimeResidual> Residuals
+    {
+        get => _residuals;
+        init => (_residuals, _deployments) = (value, null);
+    }
+
+    /// <summary>Fits a factor and a constant for each of the two times.</summary>
     /// <exception cref="LlmOpsException">There is nothing to fit, or far too much.</exception>
     public static TimeCalibration Fit(string name, IReadOnlyList<TimeMeasurement> measurements)
+    {
+        Validate(name, measurements);
+        List<TimeResidual> residuals = [.. measurements.Select(TimeResidual.Of)];
+        return Of(name, measurements) with
+        {
+            TimePerOutputToken = TimePhase.OutputToken.Fit(measurements, residuals),
+            TimeToFirstToken = TimePhase.FirstToken.Fit(measurements, residuals),
+            Residuals = residuals,
+        };
+    }
+
+    /// <summary>
+    /// Refines the coefficients of the step-time model, those shipped being what is expected beforehand: for measurements of many
+    /// lengths, batches and layouts, whose parts of a time are off by different factors.
+    /// </summary>
+    /// <param name="name">What it is saved under.</param>
+    /// <param name="measurements">Of vLLM, SGLang or TensorRT-LLM.</param>
+    /// <param name="cancel">Stops between two fits; there is one with each group of measurements left out.</param>
+    /// <exception cref="LlmOpsException">There is nothing to fit, far too much, or an engine that has no coefficients.</exception>
+    public static TimeCalibration FitCoefficients(
+        string name, IReadOnlyList<TimeMeasurement> measurements, CancellationToken cancel = default)
+    {
+        Validate(name, measurements);
+        List<TimeResidual> residuals = [.. measurements.Select(TimeResidual.Of)];
+        TimeCalibration refined = Of(name, measurements) with { Coefficients = CoefficientFit.Of(measurements) };
+        TimeCalibration?[] leftOut = CoefficientFit.LeftOut(measurements, refined, cancel);
+        return refined with
+        {
+            TimePerOutputToken = TimePhase.OutputToken.Judge(measurements, refined, leftOut, residuals),
+            TimeToFirstToken = TimePhase.FirstToken.Judge(measurements, refined, leftOut, residuals),
+            Residuals = residuals,
+        };
+    }
+
+    private static void Validate(string name, IReadOnlyList<TimeMeasurement> measurements)
     {
         MemoryCalibration.ValidateName(name);
         if (measurements.Count == 0)
@@ -50,26 +97,18 @@ public sealed record TimeCalibration : ICalibration
         }
 
         Guard.InRange(measurements.Count, 1, MostMeasurements, "The number of measurements");
-        List<TimeResidual> residuals = [.. measurements.Select(TimeResidual.Of)];
-        PhaseTimeCalibration? token = FitPhase(
-            measurements, m => m.TimePerOutputTokenMs, t => t.Parts.TimePerOutputToken, t => t.TokenFloorMs, residuals,
-            (r, calibrated, leftOut) => r with { CalibratedTimePerOutputTokenMs = calibrated, LeftOutTimePerOutputTokenMs = leftOut });
-        PhaseTimeCalibration? first = FitPhase(
-            measurements, m => m.TimeToFirstTokenMs, t => t.Parts.TimeToFirstToken, t => t.FirstTokenFloorMs, residuals,
-            (r, calibrated, leftOut) => r with { CalibratedTimeToFirstTokenMs = calibrated, LeftOutTimeToFirstTokenMs = leftOut });
-        return new TimeCalibration
-        {
-            Name = name,
-            Engines = Distinct(residuals.Select(r => r.Engine)),
-            EngineVersions = Distinct(measurements.Select(m => m.EngineVersion)),
-            Gpus = Distinct(residuals.Select(r => r.Gpu)),
-            Models = Distinct(residuals.Select(r => r.ModelName)),
-            MeasurementCount = measurements.Count,
-            TimePerOutputToken = token,
-            TimeToFirstToken = first,
-            Residuals = residuals,
-        };
     }
+
+    /// <summary>What was measured, with nothing fitted.</summary>
+    private static TimeCalibration Of(string name, IReadOnlyList<TimeMeasurement> measurements) => new()
+    {
+        Name = name,
+        Engines = Distinct(measurements.Select(m => EnumNames.Of(m.Request.Deployment.Engine))),
+        EngineVersions = Distinct(measurements.Select(m => m.EngineVersion)),
+        Gpus = Distinct(measurements.Select(m => m.Request.Deployment.Gpu!.Name)),
+        Models = Distinct(measurements.Select(m => m.Request.Deployment.Model.Name)),
+        MeasurementCount = measurements.Count,
+    };
 
     /// <summary>
     /// Whether the model was measured in this precision on this engine and as many of this GPU. Elsewhere the model's own bounds hold
@@ -96,12 +135,15 @@ public sealed record TimeCalibration : ICalibration
     }
 
     /// <inheritdoc/>
-    bool ICalibration.IsSound =>
+    string? ICalibration.Fault =>
         Name is { Length: > 0 } && MeasurementCount is > 0 and <= MostMeasurements
         && AreNames(Engines) && AreNames(EngineVersions) && AreNames(Gpus) && AreNames(Models)
         && (TimePerOutputToken ?? TimeToFirstToken) is not null
         && (TimePerOutputToken is null or { IsSound: true }) && (TimeToFirstToken is null or { IsSound: true })
-        && Residuals is { Count: <= MostMeasurements } && Residuals.All(r => r is { ModelName: not null, Engine: not null, Gpu: not null, Quantization: not null });
+        && Residuals is { Count: <= MostMeasurements }
+        && Residuals.All(r => r is { ModelName: not null, Engine: not null, Gpu: not null, Quantization: not null })
+            ? Coefficients?.Fault()
+            : "it is not of this form";
 
     public override string ToString() => FormattableString.Invariant(
         $"{Name}: {MeasurementCount} measurement(s) of {string.Join(", ", Engines)} on {string.Join(", ", Gpus)}");
@@ -131,35 +173,6 @@ public sealed record TimeCalibration : ICalibration
                 whole / ((first * firstBounds.High) + (steps * token * tokenBounds.High)),
                 whole / ((first * firstBounds.Low) + (steps * token * tokenBounds.Low)))),
         };
-    }
-
-    private static PhaseTimeCalibration? FitPhase(
-        IReadOnlyList<TimeMeasurement> measurements,
-        Func<TimeMeasurement, double?> measured,
-        Func<PerformanceTimes, double> computed,
-        Func<PerformanceTimes, double> floor,
-        List<TimeResidual> residuals,
-        Func<TimeResidual, double, double?, TimeResidual> complete)
-    {
-        int[] rows = [.. Enumerable.Range(0, measurements.Count).Where(i => measured(measurements[i]) is not null)];
-        if (rows.Length == 0)
-        {
-            return null;
-        }
-
-        TimeFit.Pair[] pairs =
-        [
-            .. rows.Select(i => new TimeFit.Pair(
-                computed(measurements[i].Times), floor(measurements[i].Times), measured(measurements[i])!.Value)),
-        ];
-        (PhaseTimeCalibration calibration, double[] leftOut) = TimeFit.Fit(pairs);
-        TimeFit.Line line = new(calibration.Alpha, calibration.BetaMs);
-        for (int i = 0; i < rows.Length; i++)
-        {
-            residuals[rows[i]] = complete(residuals[rows[i]], pairs[i].At(line), rows.Length > 1 ? leftOut[i] : null);
-        }
-
-        return calibration;
     }
 
     private static bool AreNames(IReadOnlyList<string>? names) => names is not null && names.All(name => name is not null);

@@ -40,28 +40,42 @@ internal static class TimeFit
     /// <summary>What was fitted, and what each pair is predicted at without itself in the fit (NaN for a single pair).</summary>
     public static (PhaseTimeCalibration Calibration, double[] LeftOut) Fit(IReadOnlyList<Pair> pairs)
     {
-        bool hasConstant = HasConstant(pairs);
         Line line = Of(pairs);
         double[] leftOut = LeftOut(pairs);
-        double[] ratios = [.. pairs.Select((pair, i) => pair.Measured / (pairs.Count > 1 ? leftOut[i] : pair.At(line))).Order()];
-        return (new PhaseTimeCalibration
+        return (Judged(pairs, [.. pairs.Select(pair => pair.At(line))], pairs.Count > 1 ? leftOut : null) with
         {
             Alpha = line.Alpha,
             BetaMs = line.BetaMs,
-            Count = pairs.Count,
-            LeastComputedMs = pairs.Min(pair => pair.Computed),
-            MostComputedMs = pairs.Max(pair => pair.Computed),
-            Low = Math.Min(1, Quantile(ratios, ratios.Length < PhaseTimeCalibration.EnoughForPercentiles ? 0 : 0.1)),
-            High = Math.Max(1, Quantile(ratios, ratios.Length < PhaseTimeCalibration.EnoughForPercentiles ? 1 : 0.9)),
-            Before = TimeErrors.Of(pairs.Select(pair => (pair.Estimated, pair.Measured))),
-            After = TimeErrors.Of(pairs.Select(pair => (pair.At(line), pair.Measured))),
-            LeftOut = pairs.Count > 1 ? TimeErrors.Of(pairs.Select((pair, i) => (leftOut[i], pair.Measured))) : null,
             Note = pairs.Count == 1 ? "one measurement: a factor alone, and no error of it is known"
-                : !hasConstant ? FormattableString.Invariant(
+                : !HasConstant(pairs) ? FormattableString.Invariant(
                     $"a factor alone: computed times differ by {Spread(pairs):0.##} times, too little to tell a constant from it")
                 : pairs.Count == 2 ? "two measurements for two coefficients: no error is left in them, and none is known"
                 : null,
         }, leftOut);
+    }
+
+    /// <summary>How far predictions are off, and between what bounds.</summary>
+    /// <param name="pairs">What was measured.</param>
+    /// <param name="after">Predictions with all of it in the fit.</param>
+    /// <param name="leftOut">Those without the pair in the fit; null for a single one.</param>
+    public static PhaseTimeCalibration Judged(IReadOnlyList<Pair> pairs, double[] after, double[]? leftOut)
+    {
+        double[] ratios = [.. pairs.Select((pair, i) => pair.Measured / (leftOut ?? after)[i]).Order()];
+        bool hasPercentiles = ratios.Length >= PhaseTimeCalibration.EnoughForPercentiles;
+        return new PhaseTimeCalibration
+        {
+            Alpha = 1,
+            BetaMs = 0,
+            Count = pairs.Count,
+            LeastComputedMs = pairs.Min(pair => pair.Computed),
+            MostComputedMs = pairs.Max(pair => pair.Computed),
+            Low = Math.Min(1, Quantile(ratios, hasPercentiles ? 0.1 : 0)),
+            High = Math.Max(1, Quantile(ratios, hasPercentiles ? 0.9 : 1)),
+            Before = TimeErrors.Of(pairs.Select(pair => (pair.Estimated, pair.Measured))),
+            After = TimeErrors.Of(pairs.Select((pair, i) => (after[i], pair.Measured))),
+            LeftOut = leftOut is null ? null : TimeErrors.Of(pairs.Select((pair, i) => (leftOut[i], pair.Measured))),
+            Note = pairs.Count == 1 ? "one measurement: no error is known" : null,
+        };
     }
 
     private static double Spread(IReadOnlyList<Pair> pairs) => pairs.Max(pair => pair.Computed) / pairs.Min(pair => pair.Computed);

@@ -41,6 +41,25 @@ public static class PerformanceEstimator
 
     internal static bool IsFitted(Engine engine) => engine is Engine.vLLM or Engine.SGLang or Engine.TensorRtLlm;
 
+    /// <summary>The deployment as the step-time model sees it, with that many running requests of a copy.</summary>
+    internal static StepTimeCase CaseOf(in PerformanceEstimateRequest request, double running)
+    {
+        MemoryRequest memory = request.Memory;
+        return new StepTimeCase(memory.Model, memory.EffectiveQuantization, memory.Gpu!, FittedEngine(memory.Engine))
+        {
+            TensorRanks = memory.Parallelism.Tensor,
+            AttentionRanks = request.AttentionRanks,
+            Stages = memory.Parallelism.Pipeline,
+            DividesExperts = memory.Parallelism.Expert > 1,
+            CacheElementBytes = KvCacheMemory.ElementBytes(memory),
+            Users = memory.BatchSize * request.AttentionRanks,
+            Running = running,
+            InputLength = request.InputLength,
+            OutputLength = request.OutputLength,
+            PredictsAhead = request.MultiTokenPrediction,
+        };
+    }
+
     /// <summary>The times for that many running requests of a copy.</summary>
     internal static PerformanceTimes Compute(in PerformanceEstimateRequest request, double running)
     {
@@ -62,19 +81,7 @@ public static class PerformanceEstimator
         bool isLlamaCpp = memory.Engine == Engine.LlamaCpp;
         StepTimeParts parts = isLlamaCpp
             ? LlamaCppTime.Predict(memory, workload with { BatchSize = users }, running)
-            : StepTimeModel.Predict(new StepTimeCase(memory.Model, quantization, gpu, FittedEngine(memory.Engine))
-            {
-                TensorRanks = memory.Parallelism.Tensor,
-                AttentionRanks = request.AttentionRanks,
-                Stages = memory.Parallelism.Pipeline,
-                DividesExperts = memory.Parallelism.Expert > 1,
-                CacheElementBytes = elementBytes,
-                Users = users,
-                Running = running,
-                InputLength = request.InputLength,
-                OutputLength = request.OutputLength,
-                PredictsAhead = request.MultiTokenPrediction,
-            });
+            : StepTimeModel.Predict(CaseOf(request, running), request.Calibration?.Coefficients?.Data ?? StepTimeData.Instance);
         int gpus = memory.Parallelism.Tensor * request.AttentionRanks * memory.Parallelism.Pipeline;
         PhysicalFloor job = PhysicalFloor.Of(workload, gpu, gpus);
         PhysicalFloor prompt = PhysicalFloor.Of(workload with { BatchSize = 1, OutputLength = 1 }, gpu, gpus);

@@ -40,7 +40,10 @@ internal static class PerformanceTerms
         StepTimeParts p = times.Parts;
         StepTimeData data = StepTimeData.Instance;
         bool isLlamaCpp = memory.Engine == Engine.LlamaCpp;
-        string source = isLlamaCpp ? data.LlamaCpp.Source : data.Source;
+        string source = isLlamaCpp ? data.LlamaCpp.Source
+            : request.Calibration is { Coefficients: { } refined } calibration
+                ? FormattableString.Invariant($"calibration '{calibration.Name}': {refined.Changes.Count} coefficients refined with {calibration.MeasurementCount} measured server(s); the others {data.Source}")
+            : data.Source;
         string calibrationName = request.Calibration?.Name ?? "";
         Evidence fitted = memory.Engine == Engine.Transformers ? Evidence.Assumed : Evidence.Fitted;
         List<PerformanceTerm> terms = [];

@@ -124,9 +124,10 @@ public sealed class CalibrationStore
 
         try
         {
-            return document.Calibration.Deserialize<T>(s_json) is { IsSound: true } calibration
-                ? calibration
-                : throw Invalid(path, "it is not of this form", null);
+            T? calibration = document.Calibration.Deserialize<T>(s_json);
+            return calibration is null ? throw Invalid(path, "it is not of this form", null)
+                : calibration.Fault is { } fault ? throw Invalid(path, fault, null)
+                : calibration;
         }
         catch (Exception e) when (e is JsonException or NotSupportedException or InvalidOperationException)
         {

@@ -51,6 +51,10 @@ public sealed class NewLlmCalibrationCommand : MeasuredStartCmdlet
     public SwitchParameter Force { get; set; }
 
     [Parameter]
+    [Converted(typeof(TimeCalibrationMethod), IsSingle = true)]
+    public TimeCalibrationMethod Method { get; set; }
+
+    [Parameter]
     [Converted(typeof(Engine?), IsSingle = true)]
     [ArgumentCompleter(typeof(EngineCompleter))]
     public EngineReference? Engine { get; set; }
@@ -184,16 +188,31 @@ public sealed class NewLlmCalibrationCommand : MeasuredStartCmdlet
 
             if (_hasTimes)
             {
-                TimeCalibration calibration = TimeCalibration.Fit(Name, _times);
+                TimeCalibration calibration = Method == TimeCalibrationMethod.Linear
+                    ? TimeCalibration.Fit(Name, _times)
+                    : TimeCalibration.FitCoefficients(Name, _times, StopToken);
                 WarnOf("TPOT", calibration.TimePerOutputToken);
                 WarnOf("TTFT", calibration.TimeToFirstToken);
                 Save(calibration);
             }
             else
             {
+                WarnOfUnused();
                 Save(MemoryCalibration.Fit(Name, _starts));
             }
         });
+    }
+
+    /// <summary>Logs say their settings themselves.</summary>
+    private void WarnOfUnused()
+    {
+        string[] used = [nameof(Name), nameof(InputObject), nameof(Force), nameof(Model), nameof(Gpu)];
+        string[] unused = [.. MyInvocation.BoundParameters.Keys.Where(name =>
+            !used.Contains(name) && GetType().GetProperty(name)?.DeclaringType == GetType())];
+        if (unused.Length > 0)
+        {
+            WriteWarning($"{string.Join(", ", unused)}: these are for measured times, and servers' logs do not need them.");
+        }
     }
 
     private void WarnOf(string time, PhaseTimeCalibration? calibration)
