@@ -5,6 +5,19 @@ BeforeAll {
         New-ServerLog -Model /models/a-name-that-is-longer-than-its-column-Instruct -Version 0.20.2rc1.dev249 -Tokens 13427495 -Length 1048576
         New-ServerLog -Model Qwen/Qwen3-8B -Worker '') | Import-LlmServerLog
 
+    $times = @(
+        @'
+Model,Gpu,Engine,TensorParallelSize,ExpertParallelSize,BatchSize,InputLength,OutputLength,TtftMs,TpotMs
+Qwen3-235B-A22B-Instruct-2507,RTX-PRO-6000-Server,TensorRT-LLM,8,1,1,131072,1024,45678.9,34.5678
+Qwen3-235B-A22B-Instruct-2507,RTX-PRO-6000-Server,TensorRT-LLM,8,8,1000,8192,1024,1234567.8,1234.5678
+Llama-3.1-8B,H100,TensorRT-LLM,1,1,1,128,128,,8.9
+Llama-3.1-8B,H100,TensorRT-LLM,1,1,32,128,128,,12.5
+'@ | ConvertFrom-Csv | New-LlmCalibration h100-0.20.2-rc -Force
+        @'
+Model,Gpu,BatchSize,InputLength,OutputLength,TpotMs
+Llama-3.1-8B,H100,1,1024,1024,8.9
+'@ | ConvertFrom-Csv | New-LlmCalibration one -Force -WarningAction Ignore)
+
     # Prices read from a file, of the longest names, cheap and dear ones.
     function Get-PriceChange {
         $kept = $env:LLMOPS_DATA
@@ -44,6 +57,9 @@ BeforeAll {
         ServerLogRank             = $starts[0].Ranks
         TermComparison            = $starts[0], $starts[2] | Compare-LlmMemoryEstimate -Gpu RTX-PRO-6000-Server
         MemoryCalibration         = $starts[0], $starts[2] | New-LlmCalibration h100-vllm-0.20.2 -Force
+        TimeCalibration           = $times
+        PhaseTimeCalibration      = $times[0].TimePerOutputToken
+        TimeResidual              = $times.Residuals
         InstanceEvaluation        = @(
             Find-OptimalGpuInstance Llama-2-7B -BatchSize 32 -Instance Standard_NC24ads_A100_v4, Standard_ND96amsr_A100_v4, g7e.48xlarge, g5.xlarge, a2-ultragpu-8g, n1-highmem-16+2xP100, n3-A100x1, g4dn.xlarge -Region us-east-1, eastus, us-east5, CANADA-1 -IncludeRejected -WarningAction SilentlyContinue
             Find-OptimalGpuInstance OPT-2.7B -PerformanceModel InferSave -BatchSize 32 -InputLength 128 -OutputLength 512 -SafetyFactor 0.87 -SloTokensPerSecond 100
@@ -98,13 +114,13 @@ Describe 'Views' {
     }
 
     It 'show <Type> as a <Kind> in <Width> columns' -ForEach @(
-        foreach ($type in 'LlmModel', 'GpuSpec', 'GpuInstance', 'GpuInstancePriceChange', 'MemoryEstimate', 'MemoryTerm', 'MemoryEstimationParameter', 'KvCacheMeasurement', 'PerformanceEstimate', 'PerformanceTerm', 'QuantizationComparison', 'QualityDelta', 'ServerLogMeasurement', 'ServerLogRank', 'TermComparison', 'MemoryCalibration', 'InstanceEvaluation') {
+        foreach ($type in 'LlmModel', 'GpuSpec', 'GpuInstance', 'GpuInstancePriceChange', 'MemoryEstimate', 'MemoryTerm', 'MemoryEstimationParameter', 'KvCacheMeasurement', 'PerformanceEstimate', 'PerformanceTerm', 'QuantizationComparison', 'QualityDelta', 'ServerLogMeasurement', 'ServerLogRank', 'TermComparison', 'MemoryCalibration', 'TimeCalibration', 'TimeResidual', 'InstanceEvaluation') {
             foreach ($width in 80, 120) {
                 @{ Type = $type; Kind = 'table'; Width = $width }
                 @{ Type = $type; Kind = 'list'; Width = $width }
             }
         }
-        foreach ($type in 'ParameterBreakdown', 'DenseThroughput', 'MemoryBreakdown') {
+        foreach ($type in 'ParameterBreakdown', 'DenseThroughput', 'MemoryBreakdown', 'PhaseTimeCalibration') {
             foreach ($width in 80, 120) { @{ Type = $type; Kind = 'list'; Width = $width } }
         }
     ) {
@@ -118,7 +134,7 @@ Describe 'Views' {
     It 'have one line for each row of <Type> in <Width> columns' -ForEach @(
         # 79 is what a console of 80 columns on Windows leaves for output.
         foreach ($width in 79, 80, 100, 120) {
-            foreach ($type in 'LlmModel', 'GpuSpec', 'GpuInstance', 'GpuInstancePriceChange', 'MemoryEstimate', 'MemoryEstimationParameter', 'KvCacheMeasurement', 'PerformanceEstimate', 'QuantizationComparison', 'ServerLogMeasurement', 'ServerLogRank', 'TermComparison', 'MemoryCalibration', 'InstanceEvaluation') {
+            foreach ($type in 'LlmModel', 'GpuSpec', 'GpuInstance', 'GpuInstancePriceChange', 'MemoryEstimate', 'MemoryEstimationParameter', 'KvCacheMeasurement', 'PerformanceEstimate', 'QuantizationComparison', 'ServerLogMeasurement', 'ServerLogRank', 'TermComparison', 'MemoryCalibration', 'TimeCalibration', 'TimeResidual', 'InstanceEvaluation') {
                 @{ Type = $type; Width = $width }
             }
         }
@@ -229,10 +245,10 @@ Describe 'Views' {
 
     It 'have no snapshot that nothing compares with' {
         $expected = @(
-            foreach ($type in 'LlmModel', 'GpuSpec', 'GpuInstance', 'GpuInstancePriceChange', 'MemoryEstimate', 'MemoryTerm', 'MemoryEstimationParameter', 'KvCacheMeasurement', 'PerformanceEstimate', 'PerformanceTerm', 'QuantizationComparison', 'QualityDelta', 'ServerLogMeasurement', 'ServerLogRank', 'TermComparison', 'MemoryCalibration', 'InstanceEvaluation') {
+            foreach ($type in 'LlmModel', 'GpuSpec', 'GpuInstance', 'GpuInstancePriceChange', 'MemoryEstimate', 'MemoryTerm', 'MemoryEstimationParameter', 'KvCacheMeasurement', 'PerformanceEstimate', 'PerformanceTerm', 'QuantizationComparison', 'QualityDelta', 'ServerLogMeasurement', 'ServerLogRank', 'TermComparison', 'MemoryCalibration', 'TimeCalibration', 'TimeResidual', 'InstanceEvaluation') {
                 foreach ($width in 80, 120) { "$type.table.$width.snap"; "$type.list.$width.snap" }
             }
-            foreach ($type in 'ParameterBreakdown', 'DenseThroughput', 'MemoryBreakdown') { "$type.list.80.snap"; "$type.list.120.snap" }
+            foreach ($type in 'ParameterBreakdown', 'DenseThroughput', 'MemoryBreakdown', 'PhaseTimeCalibration') { "$type.list.80.snap"; "$type.list.120.snap" }
             'MemoryEstimate.table.80.de-DE.snap'
             'InstanceEvaluation.table.80.de-DE.snap'
         )

@@ -10,9 +10,13 @@ internal static class CoefficientFit
     // A fit takes a good part of a second, so that rows are left out one by one only where they are few.
     private const int MostFolds = 10;
 
-    /// <exception cref="LlmOpsException">An engine has no coefficients.</exception>
-    public static RefinedCoefficients Of(IReadOnlyList<TimeMeasurement> measurements)
+    // A fit of so many takes some ten seconds.
+    private const int MostMeasurements = 2000;
+
+    /// <exception cref="LlmOpsException">There are too many measurements, or an engine has no coefficients.</exception>
+    public static RefinedCoefficients Of(IReadOnlyList<TimeMeasurement> measurements, CancellationToken cancel)
     {
+        Guard.InRange(measurements.Count, 1, MostMeasurements, $"The number of measurements for the method {TimeCalibrationMethod.Coefficients}");
         foreach (TimeMeasurement m in measurements)
         {
             Engine engine = m.Request.Deployment.Engine;
@@ -24,8 +28,12 @@ internal static class CoefficientFit
             }
         }
 
+        // A fit cannot be stopped, but it need not be waited for.
+        StepTimeRow[] rows = [.. measurements.Select(RowOf)];
+        Task<StepTimeFitResult> fit = Task.Run(() => StepTimeFit.Refine(rows, StepTimeData.Instance), CancellationToken.None);
+        Task.WaitAny([fit], cancel);
         return RefinedCoefficients.Of(
-            StepTimeFit.Refine([.. measurements.Select(RowOf)], StepTimeData.Instance),
+            fit.GetAwaiter().GetResult(),
             measurements.Select(m => m.Request.Deployment.Gpu!.Name).Distinct());
     }
 
@@ -36,10 +44,9 @@ internal static class CoefficientFit
         int folds = measurements.Count == 1 ? 0 : Math.Min(measurements.Count, MostFolds);
         for (int fold = 0; fold < folds; fold++)
         {
-            cancel.ThrowIfCancellationRequested();
             TimeCalibration others = refined with
             {
-                Coefficients = Of([.. measurements.Where((_, i) => i % folds != fold)]),
+                Coefficients = Of([.. measurements.Where((_, i) => i % folds != fold)], cancel),
             };
             for (int i = fold; i < measurements.Count; i += folds)
             {

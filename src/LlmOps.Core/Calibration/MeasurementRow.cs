@@ -63,6 +63,7 @@ public enum MeasurementColumn
 public sealed class MeasurementRow
 {
     private const int LongestShown = 60;
+    private const int LongestName = 1024;
 
     // Means before medians: estimates are means. The first that has a value counts.
     private static readonly (MeasurementColumn Column, string[] Names)[] s_names =
@@ -156,6 +157,12 @@ public sealed class MeasurementRow
         IFormattable number => number.ToString(null, CultureInfo.InvariantCulture),
         object other => other.ToString(),
     };
+
+    /// <summary>The same of a name, which a message may repeat; null where the column is blank or absent.</summary>
+    /// <exception cref="LlmOpsException">It is longer than any name.</exception>
+    public string? NameIn(MeasurementColumn column) => Text(column) is not { } text ? null
+        : text.Length <= LongestName ? text
+        : throw Wrong(column, "is longer than any name");
 
     /// <summary>A number between bounds; null where the column is blank or absent.</summary>
     /// <exception cref="LlmOpsException">It is no number, or out of bounds.</exception>

@@ -27,7 +27,7 @@ public sealed record PhaseTimeCalibration
     /// <summary>From so many on, bounds are the 10th and 90th percentile; with fewer, the extremes.</summary>
     public const int EnoughForPercentiles = 10;
 
-    // How many times shorter or longer a time may be than those measured for their bounds to hold.
+    // How many times shorter or longer than those measured a time may be.
     private const double Reach = 2;
 
     // Those of PhaseCalibration.
@@ -85,11 +85,14 @@ public sealed record PhaseTimeCalibration
     /// <summary>What it adds to a computed time, in milliseconds.</summary>
     internal double Added(double computedMs) => (Alpha * computedMs) + BetaMs - computedMs;
 
+    /// <summary>Whether measured times were nearly as short or long.</summary>
+    internal bool Reaches(double computedMs) => computedMs >= LeastComputedMs / Reach && computedMs <= MostComputedMs * Reach;
+
     /// <summary>Its own bounds where the deployment was measured and the time is of such a size; else with the model's.</summary>
     internal ResidualBounds Bounds(in ResidualBounds own, double computedMs, bool isCovered)
     {
         ResidualBounds bounds = new(Low, High);
-        return isCovered && Count >= EnoughForBounds && computedMs >= LeastComputedMs / Reach && computedMs <= MostComputedMs * Reach
+        return isCovered && Count >= EnoughForBounds && Reaches(computedMs)
             ? bounds
             : bounds.Or(own);
     }

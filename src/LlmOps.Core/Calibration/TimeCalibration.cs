@@ -70,14 +70,15 @@ public sealed record TimeCalibration : ICalibration
     /// </summary>
     /// <param name="name">What it is saved under.</param>
     /// <param name="measurements">Of vLLM, SGLang or TensorRT-LLM.</param>
-    /// <param name="cancel">Stops between two fits; there is one with each group of measurements left out.</param>
+    /// <param name="cancel">Stops waiting; there is one fit more with each group of measurements left out.</param>
     /// <exception cref="LlmOpsException">There is nothing to fit, far too much, or an engine that has no coefficients.</exception>
+    /// <exception cref="OperationCanceledException">It was stopped.</exception>
     public static TimeCalibration FitCoefficients(
         string name, IReadOnlyList<TimeMeasurement> measurements, CancellationToken cancel = default)
     {
         Validate(name, measurements);
         List<TimeResidual> residuals = [.. measurements.Select(TimeResidual.Of)];
-        TimeCalibration refined = Of(name, measurements) with { Coefficients = CoefficientFit.Of(measurements) };
+        TimeCalibration refined = Of(name, measurements) with { Coefficients = CoefficientFit.Of(measurements, cancel) };
         TimeCalibration?[] leftOut = CoefficientFit.LeftOut(measurements, refined, cancel);
         return refined with
         {
@@ -124,14 +125,32 @@ public sealed record TimeCalibration : ICalibration
             memory.Parallelism.Tensor, memory.Parallelism.Pipeline, memory.Parallelism.Expert));
     }
 
-    /// <summary>What is to be said about times of an engine or GPU that was not measured; null for others.</summary>
-    public string? WarningOf(in PerformanceEstimateRequest request)
+    /// <summary>
+    /// What is to be said about an estimate with this calibration: that its engine or GPU was not measured, or that no measured time
+    /// was nearly as short or long.
+    /// </summary>
+    public IEnumerable<string> WarningsOf(PerformanceEstimate estimate)
     {
-        string engine = EnumNames.Of(request.Deployment.Engine), gpu = request.Deployment.Gpu?.Name ?? "";
-        string? other = !Engines.Contains(engine, StringComparer.OrdinalIgnoreCase) ? $"{string.Join(", ", Engines)}, not {engine}"
-            : !Gpus.Contains(gpu, StringComparer.OrdinalIgnoreCase) ? $"{string.Join(", ", Gpus)}, not {gpu}"
+        string? other = !Engines.Contains(estimate.Engine, StringComparer.OrdinalIgnoreCase) ? $"{string.Join(", ", Engines)}, not {estimate.Engine}"
+            : !Gpus.Contains(estimate.Gpu, StringComparer.OrdinalIgnoreCase) ? $"{string.Join(", ", Gpus)}, not {estimate.Gpu}"
             : null;
-        return other is null ? null : $"The calibration '{Name}' was fitted to measurements of {other}: what it says there is a guess.";
+        if (other is not null)
+        {
+            yield return $"The calibration '{Name}' was fitted to measurements of {other}: what it says there is a guess.";
+        }
+
+        if (estimate.Times is { } times)
+        {
+            if (TimePerOutputToken?.Reaches(times.Parts.TimePerOutputToken) == false)
+            {
+                yield return Beyond("times per output token", TimePerOutputToken);
+            }
+
+            if (TimeToFirstToken?.Reaches(times.Parts.TimeToFirstToken) == false)
+            {
+                yield return Beyond("times to the first token", TimeToFirstToken);
+            }
+        }
     }
 
     /// <inheritdoc/>
@@ -174,6 +193,9 @@ public sealed record TimeCalibration : ICalibration
                 whole / ((first * firstBounds.Low) + (steps * token * tokenBounds.Low)))),
         };
     }
+
+    private string Beyond(string what, PhaseTimeCalibration phase) => FormattableString.Invariant(
+        $"The calibration '{Name}' was fitted to {what} that are computed as {phase.LeastComputedMs:0.###} to {phase.MostComputedMs:0.###} ms: what it says far beyond is a guess.");
 
     private static bool AreNames(IReadOnlyList<string>? names) => names is not null && names.All(name => name is not null);
 

@@ -49,7 +49,7 @@ internal static class TimeFit
             Note = pairs.Count == 1 ? "one measurement: a factor alone, and no error of it is known"
                 : !HasConstant(pairs) ? FormattableString.Invariant(
                     $"a factor alone: computed times differ by {Spread(pairs):0.##} times, too little to tell a constant from it")
-                : pairs.Count == 2 ? "two measurements for two coefficients: no error is left in them, and none is known"
+                : pairs.Count == 2 ? "two measurements, which two coefficients meet exactly: others must say how far off it is"
                 : null,
         }, leftOut);
     }

@@ -182,7 +182,8 @@ public sealed class TimeMeasurement
     private static T Resolve<T>(MeasurementRow row, MeasurementRow? defaults, MeasurementColumn column, Func<object, T> resolve)
     {
         object? given = defaults?[column];
-        if (row[column] is not { } named)
+        object? named = row[column] is string ? row.NameIn(column) : row[column];
+        if (named is null)
         {
             return given is not null ? resolve(given) : throw row.Lacks($"there is no {column}; give it with {column}.", column);
         }
@@ -204,9 +205,10 @@ public sealed class TimeMeasurement
 
     private static T Parsed<T>(MeasurementRow source, MeasurementColumn column, Func<string, T> parse)
     {
+        string name = source.NameIn(column)!;
         try
         {
-            return parse(source.Text(column)!);
+            return parse(name);
         }
         catch (LlmOpsException e)
         {
@@ -215,7 +217,7 @@ public sealed class TimeMeasurement
     }
 
     private static T Named<T>(MeasurementRow source, MeasurementColumn column)
-        where T : struct, Enum => EnumNames.Find(typeof(T), source.Text(column)!) is T found
+        where T : struct, Enum => EnumNames.Find(typeof(T), source.NameIn(column)!) is T found
         ? found
         : throw source.Wrong(column, $"is none of {string.Join(", ", EnumNames.All(typeof(T)))}");
 
@@ -230,7 +232,7 @@ public sealed class TimeMeasurement
             return Engine.vLLM;
         }
 
-        string text = NameMatcher.Canonical(source.Text(MeasurementColumn.Engine)!);
+        string text = NameMatcher.Canonical(source.NameIn(MeasurementColumn.Engine)!);
         Engine? spoken = text.StartsWith("sglang", StringComparison.Ordinal) ? Engine.SGLang
             : text.StartsWith("vllm", StringComparison.Ordinal) ? Engine.vLLM
             : text is "trt" or "trtllm" ? Engine.TensorRtLlm

@@ -151,6 +151,8 @@ public sealed class PerformanceEstimate
         ? new List<PerformanceTerm>()
         : PerformanceTerms.Explain(_request, _times, _running);
 
+    internal PerformanceTimes? Times => _times;
+
     private MemoryRequest Deployment => _request.Deployment;
 
     private int CopyGpus => TensorParallelSize * _request.AttentionRanks * PipelineParallelSize;

@@ -78,9 +78,12 @@ public sealed class GetLlmPerformanceEstimateCommand : DeploymentCmdlet
                     Try(() =>
                     {
                         PerformanceEstimate estimate = PerformanceEstimator.Estimate(request);
-                        if (_calibration?.WarningOf(request) is { } warning && _warnings.Add(warning))
+                        foreach (string warning in _calibration?.WarningsOf(estimate) ?? [])
                         {
-                            WriteWarning(warning);
+                            if (_warnings.Add(warning))
+                            {
+                                WriteWarning(warning);
+                            }
                         }
 
                         WriteObject(estimate);

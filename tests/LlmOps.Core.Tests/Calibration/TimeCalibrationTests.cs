@@ -121,16 +121,20 @@ public sealed class TimeCalibrationTests
     }
 
     [Fact]
-    public void Another_engine_or_GPU_is_warned_of()
+    public void Another_engine_or_GPU_and_far_other_times_are_warned_of()
     {
         TimeCalibration calibration = Slower(1.25, 0.5, 1.6, 20);
         MemoryRequest deployment = Request(1).Deployment;
 
-        Assert.Null(calibration.WarningOf(Request(1)));
-        Assert.Contains("H100-80GB, not H200", calibration.WarningOf(Request(1) with { Deployment = deployment with { Gpu = GpuCatalog.Get("H200") } }),
+        Assert.Empty(Warnings(Request(1)));
+        Assert.Contains("H100-80GB, not H200", Assert.Single(Warnings(Request(1) with { Deployment = deployment with { Gpu = GpuCatalog.Get("H200") } })),
             StringComparison.Ordinal);
-        Assert.Contains("vLLM, not SGLang", calibration.WarningOf(Request(1) with { Deployment = deployment with { Engine = Engine.SGLang } }),
+        Assert.Contains("vLLM, not SGLang", Assert.Single(Warnings(Request(1) with { Deployment = deployment with { Engine = Engine.SGLang } })),
             StringComparison.Ordinal);
+        Assert.Contains("to the first token", Assert.Single(Warnings(Request(1) with { InputLength = 30_000 })), StringComparison.Ordinal);
+
+        List<string> Warnings(PerformanceEstimateRequest request) =>
+            [.. calibration.WarningsOf(PerformanceEstimator.Estimate(request with { Calibration = calibration }))];
     }
 
     [Fact]

@@ -72,7 +72,10 @@ public sealed class CalibrationStoreTests : IDisposable
     public void A_file_that_is_far_too_large_is_not_read()
     {
         CalibrationStore store = new(_folder);
-        File.WriteAllText(store.PathOf("x"), new string(' ', 2 << 20));
+        using (FileStream file = new(store.PathOf("x"), FileMode.Create))
+        {
+            file.SetLength(17 << 20);
+        }
 
         Assert.Equal("CalibrationInvalid", Assert.Throws<LlmOpsException>(() => store.Load<MemoryCalibration>("x")).ErrorId);
     }
@@ -88,4 +91,114 @@ public sealed class CalibrationStoreTests : IDisposable
         Assert.Equal("CalibrationNotSaved", e.ErrorId);
         Assert.Equal([file], Directory.GetFileSystemEntries(_folder));
     }
+
+    [Fact]
+    public void A_name_is_one_calibration_of_one_kind()
+    {
+        CalibrationStore store = new(_folder);
+        store.Save(Sample("memory"));
+        store.Save(Times("times"));
+        File.WriteAllText(Path.Combine(_folder, "damaged.json"), "{");
+
+        Assert.Equal(["memory"], store.NamesOf(CalibrationKind.Memory));
+        Assert.Equal(["times"], store.NamesOf(CalibrationKind.Time));
+        LlmOpsException e = Assert.Throws<LlmOpsException>(() => store.Load<MemoryCalibration>("times"));
+        Assert.Equal("CalibrationKindMismatch", e.ErrorId);
+        Assert.Contains("Get-LlmPerformanceEstimate", e.Message, StringComparison.Ordinal);
+        Assert.Equal("CalibrationKindMismatch", Assert.Throws<LlmOpsException>(() => store.Load<TimeCalibration>("memory")).ErrorId);
+
+        // Only what could be used is suggested.
+        Assert.DoesNotContain("Did you mean", Assert.Throws<LlmOpsException>(() => store.Load<TimeCalibration>("memoryy")).Message, StringComparison.Ordinal);
+
+        store.Save(Sample("times"));
+        Assert.Equal(["memory", "times"], store.NamesOf(CalibrationKind.Memory));
+    }
+
+    [Fact]
+    public void Times_are_read_back_as_they_were_saved()
+    {
+        CalibrationStore store = new(_folder);
+        TimeCalibration saved = Times("times");
+
+        store.Save(saved);
+        TimeCalibration read = store.Load<TimeCalibration>("times");
+
+        Assert.Equal(saved.TimePerOutputToken, read.TimePerOutputToken);
+        Assert.Equal(saved.TimeToFirstToken, read.TimeToFirstToken);
+        Assert.Equal(saved.Residuals, read.Residuals);
+        Assert.Equal((saved.Engines, saved.Gpus, saved.Models), (read.Engines, read.Gpus, read.Models), (a, b) =>
+            a.Engines.SequenceEqual(b.Engines) && a.Gpus.SequenceEqual(b.Gpus) && a.Models.SequenceEqual(b.Models));
+        Assert.Null(read.Coefficients);
+    }
+
+    [Fact]
+    public void Refined_coefficients_are_read_back_and_those_of_another_release_refused()
+    {
+        CalibrationStore store = new(_folder);
+        TimeCalibration saved = TimeCalibration.FitCoefficients("refined", [Measured(1), Measured(64)]);
+
+        store.Save(saved);
+        TimeCalibration read = store.Load<TimeCalibration>("refined");
+
+        Assert.NotEmpty(saved.Coefficients!.Changes);
+        Assert.Equal(saved.Coefficients.Changes, read.Coefficients!.Changes);
+        string text = File.ReadAllText(store.PathOf("refined"));
+        CoefficientChange first = saved.Coefficients.Changes[0];
+        Refused(text.Replace($"\"name\": \"{first.Name}\"", "\"name\": \"noSuchName\"", StringComparison.Ordinal), "noSuchName");
+        store.Save(saved with { Coefficients = saved.Coefficients with { Changes = [first with { Before = 2 * first.Before }] } });
+        Refused(File.ReadAllText(store.PathOf("refined")), "make it again");
+
+        void Refused(string content, string reason)
+        {
+            File.WriteAllText(store.PathOf("x"), content);
+            LlmOpsException e = Assert.Throws<LlmOpsException>(() => store.Load<TimeCalibration>("x"));
+            Assert.Equal("CalibrationInvalid", e.ErrorId);
+            Assert.Contains(reason, e.Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Theory]
+    [InlineData("\"alpha\": ", "\"alpha\": -")]
+    [InlineData("\"alpha\": ", "\"alpha\": 9999")]
+    [InlineData("\"betaMs\": ", "\"betaMs\": -1")]
+    [InlineData("\"count\": ", "\"count\": -")]
+    [InlineData("\"low\": ", "\"low\": 7")]
+    [InlineData("\"high\": ", "\"high\": -")]
+    [InlineData("\"before\": {", "\"before\": null, \"was\": {")]
+    [InlineData("\"medianPercent\": ", "\"medianPercent\": -1")]
+    [InlineData("\"residuals\": [", "\"residuals\": [null, ")]
+    [InlineData("\"gpus\": [", "\"gpus\": [null, ")]
+    [InlineData("\"kind\": \"Time\"", "\"kind\": \"Space\"")]
+    [InlineData("\"kind\": \"Time\"", "\"kind\": 7")]
+    public void A_file_of_times_that_cannot_be_is_refused(string good, string bad)
+    {
+        CalibrationStore store = new(_folder);
+        store.Save(Times("x"));
+        string text = File.ReadAllText(store.PathOf("x"));
+        Assert.Contains(good, text, StringComparison.Ordinal);
+        File.WriteAllText(store.PathOf("x"), text.Replace(good, bad, StringComparison.Ordinal));
+
+        Assert.Equal("CalibrationInvalid", Assert.Throws<LlmOpsException>(() => store.Load<TimeCalibration>("x")).ErrorId);
+    }
+
+    [Fact]
+    public void A_file_of_times_that_was_cut_off_anywhere_is_refused()
+    {
+        CalibrationStore store = new(_folder);
+        store.Save(Times("x"));
+        string text = File.ReadAllText(store.PathOf("x"));
+        for (int length = 0; length < text.TrimEnd().Length; length += 7)
+        {
+            File.WriteAllText(store.PathOf("x"), text[..length]);
+            Assert.Equal("CalibrationInvalid", Assert.Throws<LlmOpsException>(() => store.Load<TimeCalibration>("x")).ErrorId);
+        }
+    }
+
+    private static TimeCalibration Times(string name) => TimeCalibration.Fit(name, [Measured(1), Measured(16), Measured(64)]);
+
+    private static TimeMeasurement Measured(long batch) => TimeMeasurement.Of(new MeasurementRow("row", new Dictionary<string, object?>
+    {
+        ["Model"] = "Llama-3.1-8B", ["Gpu"] = "H100", ["BatchSize"] = batch, ["InputLength"] = 1024, ["OutputLength"] = 1024,
+        ["TtftMs"] = 60 + (3 * batch), ["TpotMs"] = 9 + (0.16 * batch),
+    }));
 }
