@@ -16,6 +16,8 @@
     CmdletsToExport      = @(
         'Compare-LlmMemoryEstimate'
         'Compare-LlmQuantization'
+        'Find-LlmConfiguration'
+        'Find-LlmParallelism'
         'Find-OptimalGpuInstance'
         'Get-Gpu'
         'Get-GpuInstance'

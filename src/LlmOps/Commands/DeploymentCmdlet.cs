@@ -1,27 +1,16 @@
 using System.Management.Automation;
 using LlmOps.Binding;
 using LlmOps.Completion;
-using LlmOps.Core.Memory;
-using LlmOps.Core.Precision;
 
 namespace LlmOps.Commands;
 
 /// <summary>What describes how a model is deployed and used, whatever is asked about it.</summary>
-public abstract class DeploymentCmdlet : LlmOpsCmdlet
+public abstract class DeploymentCmdlet : LoadCmdlet
 {
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
     [ArgumentCompleter(typeof(ModelNameCompleter))]
     public ModelReference[] Model { get; set; } = [];
-
-    [Parameter(ValueFromPipelineByPropertyName = true)]
-    [Converted(typeof(Engine))]
-    [ArgumentCompleter(typeof(EngineCompleter))]
-    public EngineReference[]? Engine { get; set; }
-
-    [Parameter(ValueFromPipelineByPropertyName = true)]
-    [Converted(typeof(KvCacheDataType))]
-    public KvCacheDataType[]? KvCacheDataType { get; set; }
 
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [Alias("TP")]
@@ -45,21 +34,5 @@ public abstract class DeploymentCmdlet : LlmOpsCmdlet
 
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [Converted(typeof(long))]
-    public long[]? BatchSize { get; set; }
-
-    [Parameter(ValueFromPipelineByPropertyName = true)]
-    [Converted(typeof(long))]
-    public long[]? InputLength { get; set; }
-
-    [Parameter(ValueFromPipelineByPropertyName = true)]
-    [Converted(typeof(long))]
-    public long[]? OutputLength { get; set; }
-
-    [Parameter(ValueFromPipelineByPropertyName = true)]
-    [Converted(typeof(long))]
     public long[]? MaxSequences { get; set; }
-
-    [Parameter(ValueFromPipelineByPropertyName = true)]
-    [Converted(typeof(double))]
-    public double[]? GpuMemoryUtilization { get; set; }
 }
