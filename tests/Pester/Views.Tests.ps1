@@ -60,6 +60,13 @@ Llama-3.1-8B,H100,1,1024,1024,8.9
         TimeCalibration           = $times
         PhaseTimeCalibration      = $times[0].TimePerOutputToken
         TimeResidual              = $times.Residuals
+        ParallelismLayout         = @(
+            Find-LlmParallelism Qwen3-235B-A22B-Instruct-2507 H100 -Quantization FP8 -GpuCount 8
+            Find-LlmParallelism Llama-3.3-70B RTX-PRO-6000-Server -GpuCount 3 -BatchSize 100 -InputLength 131000 -OutputLength 72 -IncludeRejected)
+        ConfigurationCandidate    = @(
+            Find-LlmConfiguration -PerformanceModel Simple -RequestsPerDay 100000 -TargetLatencyMs 200 -BudgetUsdPerMonth 5000
+            Find-LlmConfiguration -PerformanceModel Simple -RequestsPerDay 30000000 -TargetLatencyMs 500 -Gpu A100-40GB -BatchSize 2
+            Find-LlmConfiguration Qwen3-235B-A22B-Instruct-2507 -RequestsPerDay 10000000 -TargetLatencyMs 20000.5 -Gpu RTX-PRO-6000-Server, H100-80GB -IncludeRejected -WarningAction SilentlyContinue)
         InstanceEvaluation        = @(
             Find-OptimalGpuInstance Llama-2-7B -BatchSize 32 -Instance Standard_NC24ads_A100_v4, Standard_ND96amsr_A100_v4, g7e.48xlarge, g5.xlarge, a2-ultragpu-8g, n1-highmem-16+2xP100, n3-A100x1, g4dn.xlarge -Region us-east-1, eastus, us-east5, CANADA-1 -IncludeRejected -WarningAction SilentlyContinue
             Find-OptimalGpuInstance OPT-2.7B -PerformanceModel InferSave -BatchSize 32 -InputLength 128 -OutputLength 512 -SafetyFactor 0.87 -SloTokensPerSecond 100
@@ -91,6 +98,7 @@ Describe 'Views' {
         @{ Cmdlet = 'Get-LlmModel' }, @{ Cmdlet = 'Get-Gpu' }, @{ Cmdlet = 'Get-GpuInstance' }, @{ Cmdlet = 'Get-LlmMemoryEstimate' }
         @{ Cmdlet = 'New-MemoryEstimationParameter' }, @{ Cmdlet = 'Import-LlmServerLog' }, @{ Cmdlet = 'Measure-KvCache' }, @{ Cmdlet = 'Get-LlmPerformanceEstimate' }, @{ Cmdlet = 'Find-OptimalGpuInstance' }
         @{ Cmdlet = 'Update-GpuInstancePrice' }, @{ Cmdlet = 'Compare-LlmMemoryEstimate' }, @{ Cmdlet = 'Compare-LlmQuantization' }, @{ Cmdlet = 'New-LlmCalibration' }
+        @{ Cmdlet = 'Find-LlmParallelism' }, @{ Cmdlet = 'Find-LlmConfiguration' }
     ) {
         foreach ($type in Get-PromisedType $Cmdlet) {
             $kinds = (Get-FormatData -TypeName $type).FormatViewDefinition.Control | ForEach-Object { $_.GetType().Name }
@@ -114,7 +122,7 @@ Describe 'Views' {
     }
 
     It 'show <Type> as a <Kind> in <Width> columns' -ForEach @(
-        foreach ($type in 'LlmModel', 'GpuSpec', 'GpuInstance', 'GpuInstancePriceChange', 'MemoryEstimate', 'MemoryTerm', 'MemoryEstimationParameter', 'KvCacheMeasurement', 'PerformanceEstimate', 'PerformanceTerm', 'QuantizationComparison', 'QualityDelta', 'ServerLogMeasurement', 'ServerLogRank', 'TermComparison', 'MemoryCalibration', 'TimeCalibration', 'TimeResidual', 'InstanceEvaluation') {
+        foreach ($type in 'LlmModel', 'GpuSpec', 'GpuInstance', 'GpuInstancePriceChange', 'MemoryEstimate', 'MemoryTerm', 'MemoryEstimationParameter', 'KvCacheMeasurement', 'PerformanceEstimate', 'PerformanceTerm', 'QuantizationComparison', 'QualityDelta', 'ServerLogMeasurement', 'ServerLogRank', 'TermComparison', 'MemoryCalibration', 'ParallelismLayout', 'ConfigurationCandidate', 'TimeCalibration', 'TimeResidual', 'InstanceEvaluation') {
             foreach ($width in 80, 120) {
                 @{ Type = $type; Kind = 'table'; Width = $width }
                 @{ Type = $type; Kind = 'list'; Width = $width }
@@ -134,7 +142,7 @@ Describe 'Views' {
     It 'have one line for each row of <Type> in <Width> columns' -ForEach @(
         # 79 is what a console of 80 columns on Windows leaves for output.
         foreach ($width in 79, 80, 100, 120) {
-            foreach ($type in 'LlmModel', 'GpuSpec', 'GpuInstance', 'GpuInstancePriceChange', 'MemoryEstimate', 'MemoryEstimationParameter', 'KvCacheMeasurement', 'PerformanceEstimate', 'QuantizationComparison', 'ServerLogMeasurement', 'ServerLogRank', 'TermComparison', 'MemoryCalibration', 'TimeCalibration', 'TimeResidual', 'InstanceEvaluation') {
+            foreach ($type in 'LlmModel', 'GpuSpec', 'GpuInstance', 'GpuInstancePriceChange', 'MemoryEstimate', 'MemoryEstimationParameter', 'KvCacheMeasurement', 'PerformanceEstimate', 'QuantizationComparison', 'ServerLogMeasurement', 'ServerLogRank', 'TermComparison', 'MemoryCalibration', 'ParallelismLayout', 'ConfigurationCandidate', 'TimeCalibration', 'TimeResidual', 'InstanceEvaluation') {
                 @{ Type = $type; Width = $width }
             }
         }
@@ -163,6 +171,8 @@ Describe 'Views' {
         @{ Type = 'QualityDelta'; Least = 6; First = 'Format'; Last = 'Dataset' }
         @{ Type = 'ServerLogMeasurement'; Least = 8; First = 'Model'; Last = 'Max len' }
         @{ Type = 'ServerLogRank'; Least = 9; First = 'Name'; Last = 'Graphs' }
+        @{ Type = 'ParallelismLayout'; Least = 10; First = 'Rank'; Last = 'Link' }
+        @{ Type = 'ConfigurationCandidate'; Least = 9; First = 'Rank'; Last = 'Score' }
         @{ Type = 'InstanceEvaluation'; Least = 7; First = 'Rank'; Last = 'USD/M' }
     ) {
         $text = Get-Rendering $samples[$Type] -Width 79
@@ -174,6 +184,7 @@ Describe 'Views' {
     It 'align numbers of <Type> right' -ForEach @(
         @{ Type = 'LlmModel' }, @{ Type = 'GpuSpec' }, @{ Type = 'GpuInstance' }, @{ Type = 'GpuInstancePriceChange' }, @{ Type = 'MemoryEstimate' }, @{ Type = 'MemoryTerm' }
         @{ Type = 'MemoryEstimationParameter' }, @{ Type = 'KvCacheMeasurement' }, @{ Type = 'PerformanceEstimate' }, @{ Type = 'PerformanceTerm' }, @{ Type = 'QuantizationComparison' }, @{ Type = 'QualityDelta' }, @{ Type = 'ServerLogMeasurement' }, @{ Type = 'ServerLogRank' }, @{ Type = 'InstanceEvaluation' }
+        @{ Type = 'MemoryEstimationParameter' }, @{ Type = 'KvCacheMeasurement' }, @{ Type = 'PerformanceEstimate' }, @{ Type = 'PerformanceTerm' }, @{ Type = 'ServerLogMeasurement' }, @{ Type = 'ServerLogRank' }, @{ Type = 'ParallelismLayout' }, @{ Type = 'ConfigurationCandidate' }, @{ Type = 'InstanceEvaluation' }
     ) {
         $sample = @($samples[$Type])[0]
         $table = (Get-FormatData -TypeName $sample.GetType().FullName).FormatViewDefinition.Control | Where-Object { $_ -is [Management.Automation.TableControl] }
@@ -202,6 +213,8 @@ Describe 'Views' {
         @{ Type = 'PerformanceTerm'; Labels = , 'ms' }
         @{ Type = 'QuantizationComparison'; Labels = 'Size GB', 'Saved %', 'USD/M tokens', 'Quality %' }
         @{ Type = 'ServerLogMeasurement'; Labels = 'Weights GiB', 'Activ. GiB', 'KV cache GiB', 'KV tokens' }
+        @{ Type = 'ParallelismLayout'; Labels = 'Weights GiB', 'KV GiB', 'TTFT ms', 'TPOT ms', 'Tokens/s', 'Link %' }
+        @{ Type = 'ConfigurationCandidate'; Labels = 'Latency ms', 'USD/ month', 'USD/k req.' }
         @{ Type = 'InstanceEvaluation'; Labels = 'Tokens/s', 'USD/h', 'USD/M tokens' }
     ) {
         $views = (Get-FormatData -TypeName @($samples[$Type])[0].GetType().FullName).FormatViewDefinition.Control
@@ -245,7 +258,7 @@ Describe 'Views' {
 
     It 'have no snapshot that nothing compares with' {
         $expected = @(
-            foreach ($type in 'LlmModel', 'GpuSpec', 'GpuInstance', 'GpuInstancePriceChange', 'MemoryEstimate', 'MemoryTerm', 'MemoryEstimationParameter', 'KvCacheMeasurement', 'PerformanceEstimate', 'PerformanceTerm', 'QuantizationComparison', 'QualityDelta', 'ServerLogMeasurement', 'ServerLogRank', 'TermComparison', 'MemoryCalibration', 'TimeCalibration', 'TimeResidual', 'InstanceEvaluation') {
+            foreach ($type in 'LlmModel', 'GpuSpec', 'GpuInstance', 'GpuInstancePriceChange', 'MemoryEstimate', 'MemoryTerm', 'MemoryEstimationParameter', 'KvCacheMeasurement', 'PerformanceEstimate', 'PerformanceTerm', 'QuantizationComparison', 'QualityDelta', 'ServerLogMeasurement', 'ServerLogRank', 'TermComparison', 'MemoryCalibration', 'ParallelismLayout', 'ConfigurationCandidate', 'TimeCalibration', 'TimeResidual', 'InstanceEvaluation') {
                 foreach ($width in 80, 120) { "$type.table.$width.snap"; "$type.list.$width.snap" }
             }
             foreach ($type in 'ParameterBreakdown', 'DenseThroughput', 'MemoryBreakdown', 'PhaseTimeCalibration') { "$type.list.80.snap"; "$type.list.120.snap" }
