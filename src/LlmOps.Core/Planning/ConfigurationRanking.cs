@@ -20,7 +20,8 @@ internal static class ConfigurationRanking
             reasons.Add(Text($"{latencyMs:0.##} ms are more than the target of {request.TargetLatencyMs:0.##} ms"));
         }
 
-        if (usdPerMonth > request.BudgetUsdPerMonth)
+        // To the cent, so that a budget that is met exactly is not missed by the last digit of a sum.
+        if (Math.Round(usdPerMonth, 2) > request.BudgetUsdPerMonth)
         {
             reasons.Add(Text($"{usdPerMonth:0.00} USD a month are more than the budget of {request.BudgetUsdPerMonth:0.00}"));
         }
