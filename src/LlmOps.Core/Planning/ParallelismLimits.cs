@@ -142,7 +142,7 @@ internal static class ParallelismLimits
                 if (BlockOf(storage, i, matrix.Name) is { } block && matrix.Columns / tensor % block != 0)
                 {
                     return Text($"{tensor} ranks leave each {matrix.Columns / tensor:N0} of the {matrix.Columns:N0} columns of {model.Name}'s {part}, which are no whole FP8 blocks of {block}")
-                        + (part == "experts" ? "; whole experts (-ExpertParallelSize) keep the blocks" : "");
+                        + (part == "experts" ? "; whole experts on each rank (EP) keep the blocks" : "");
                 }
             }
         }

@@ -86,6 +86,10 @@ public sealed class FindLlmConfigurationCommand : LoadCmdlet
     [Parameter]
     public SwitchParameter IncludeRejected { get; set; }
 
+    /// <summary>A blank cell of a table is as good as an absent one; null without a model.</summary>
+    private List<ModelReference>? GivenModels =>
+        Model?.Where(model => !string.IsNullOrWhiteSpace(model.ToString())).ToList() is { Count: > 0 } given ? given : null;
+
     protected override void BeginProcessing()
     {
         LoadPrices();
@@ -117,7 +121,7 @@ public sealed class FindLlmConfigurationCommand : LoadCmdlet
 
         Try(() =>
         {
-            if (Model is not { Length: > 0 } models)
+            if (GivenModels is not { Count: > 0 } models)
             {
                 throw new LlmOpsException("ModelRequired", ErrorKind.InvalidArgument,
                     $"{nameof(ConfigurationModelName.Fitted)} estimates one model: give it (-Model), or ask for {nameof(ConfigurationModelName.Simple)} (-PerformanceModel).", null);
@@ -221,7 +225,7 @@ public sealed class FindLlmConfigurationCommand : LoadCmdlet
     {
         (string Name, object? Value)[] settings =
         [
-            (nameof(Model), Model), (nameof(Engine), Engine), (nameof(KvCacheDataType), KvCacheDataType),
+            (nameof(Model), GivenModels), (nameof(Engine), Engine), (nameof(KvCacheDataType), KvCacheDataType),
             (nameof(GpuMemoryUtilization), GpuMemoryUtilization), (nameof(InputLength), InputLength),
             (nameof(OutputLength), OutputLength), (nameof(PeakFactor), PeakFactor), (nameof(TargetUtilization), TargetUtilization),
             (nameof(Provider), Provider), (nameof(Region), Region), (nameof(PriceType), PriceType),
