@@ -1,7 +1,7 @@
 BeforeAll {
     . $PSScriptRoot/common.ps1
     $root = Split-Path $ModuleManifest
-    $exported = 'Compare-LlmMemoryEstimate', 'Find-LlmConfiguration', 'Find-LlmParallelism', 'Compare-LlmQuantization', 'Find-OptimalGpuInstance', 'Get-Gpu', 'Get-GpuInstance', 'Get-LlmMemoryEstimate', 'Get-LlmModel', 'Get-LlmPerformanceEstimate', 'Import-LlmServerLog', 'Measure-KvCache', 'New-LlmCalibration', 'New-MemoryEstimationParameter', 'Update-GpuInstancePrice'
+    $exported = 'Compare-LlmMemoryEstimate', 'Compare-LlmQuantization', 'Find-LlmConfiguration', 'Find-LlmParallelism', 'Find-OptimalGpuInstance', 'Get-Gpu', 'Get-GpuInstance', 'Get-LlmMemoryEstimate', 'Get-LlmModel', 'Get-LlmPerformanceEstimate', 'Import-LlmServerLog', 'Measure-KvCache', 'New-LlmCalibration', 'New-MemoryEstimationParameter', 'Update-GpuInstancePrice'
 
     # Runs a script in a process of its own, with a culture set before anything else happens; returns its lines.
     function Invoke-Fresh([string] $Culture, [string] $Script) {

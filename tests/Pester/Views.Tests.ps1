@@ -62,7 +62,7 @@ Llama-3.1-8B,H100,1,1024,1024,8.9
         TimeResidual              = $times.Residuals
         ParallelismLayout         = @(
             Find-LlmParallelism Qwen3-235B-A22B-Instruct-2507 H100 -Quantization FP8 -GpuCount 8
-            Find-LlmParallelism Llama-3.3-70B RTX-PRO-6000-Server -GpuCount 3 -BatchSize 100 -InputLength 131000 -OutputLength 72 -IncludeRejected)
+            Find-LlmParallelism Llama-3.3-70B RTX-PRO-6000-Server -GpuCount 3 -BatchSize 8 -InputLength 131000 -OutputLength 72 -IncludeRejected)
         ConfigurationCandidate    = @(
             Find-LlmConfiguration -PerformanceModel Simple -RequestsPerDay 100000 -TargetLatencyMs 200 -BudgetUsdPerMonth 5000
             Find-LlmConfiguration -PerformanceModel Simple -RequestsPerDay 30000000 -TargetLatencyMs 500 -Gpu A100-40GB -BatchSize 2
@@ -183,8 +183,7 @@ Describe 'Views' {
 
     It 'align numbers of <Type> right' -ForEach @(
         @{ Type = 'LlmModel' }, @{ Type = 'GpuSpec' }, @{ Type = 'GpuInstance' }, @{ Type = 'GpuInstancePriceChange' }, @{ Type = 'MemoryEstimate' }, @{ Type = 'MemoryTerm' }
-        @{ Type = 'MemoryEstimationParameter' }, @{ Type = 'KvCacheMeasurement' }, @{ Type = 'PerformanceEstimate' }, @{ Type = 'PerformanceTerm' }, @{ Type = 'QuantizationComparison' }, @{ Type = 'QualityDelta' }, @{ Type = 'ServerLogMeasurement' }, @{ Type = 'ServerLogRank' }, @{ Type = 'InstanceEvaluation' }
-        @{ Type = 'MemoryEstimationParameter' }, @{ Type = 'KvCacheMeasurement' }, @{ Type = 'PerformanceEstimate' }, @{ Type = 'PerformanceTerm' }, @{ Type = 'ServerLogMeasurement' }, @{ Type = 'ServerLogRank' }, @{ Type = 'ParallelismLayout' }, @{ Type = 'ConfigurationCandidate' }, @{ Type = 'InstanceEvaluation' }
+        @{ Type = 'MemoryEstimationParameter' }, @{ Type = 'KvCacheMeasurement' }, @{ Type = 'PerformanceEstimate' }, @{ Type = 'PerformanceTerm' }, @{ Type = 'QuantizationComparison' }, @{ Type = 'QualityDelta' }, @{ Type = 'ServerLogMeasurement' }, @{ Type = 'ServerLogRank' }, @{ Type = 'ParallelismLayout' }, @{ Type = 'ConfigurationCandidate' }, @{ Type = 'InstanceEvaluation' }
     ) {
         $sample = @($samples[$Type])[0]
         $table = (Get-FormatData -TypeName $sample.GetType().FullName).FormatViewDefinition.Control | Where-Object { $_ -is [Management.Automation.TableControl] }
@@ -214,7 +213,7 @@ Describe 'Views' {
         @{ Type = 'QuantizationComparison'; Labels = 'Size GB', 'Saved %', 'USD/M tokens', 'Quality %' }
         @{ Type = 'ServerLogMeasurement'; Labels = 'Weights GiB', 'Activ. GiB', 'KV cache GiB', 'KV tokens' }
         @{ Type = 'ParallelismLayout'; Labels = 'Weights GiB', 'KV GiB', 'TTFT ms', 'TPOT ms', 'Tokens/s', 'Link %' }
-        @{ Type = 'ConfigurationCandidate'; Labels = 'Latency ms', 'USD/ month', 'USD/k req.' }
+        @{ Type = 'ConfigurationCandidate'; Labels = 'Latency ms', 'USD/month', 'USD /k req.' }
         @{ Type = 'InstanceEvaluation'; Labels = 'Tokens/s', 'USD/h', 'USD/M tokens' }
     ) {
         $views = (Get-FormatData -TypeName @($samples[$Type])[0].GetType().FullName).FormatViewDefinition.Control
