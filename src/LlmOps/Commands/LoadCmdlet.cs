@@ -1,7 +1,6 @@
 using System.Management.Automation;
 using LlmOps.Binding;
 using LlmOps.Completion;
-using LlmOps.Core.Models;
 using LlmOps.Core.Precision;
 
 namespace LlmOps.Commands;
