@@ -135,14 +135,16 @@ public sealed class PerformanceEstimate
     public string? Calibration => _request.Calibration?.Name;
 
     /// <summary>
-    /// Fitted where the engine was measured and the layout too, or the calibration is of such a deployment; Assumed for other
-    /// engines, for pipelines, and for many sequences on llama.cpp.
+    /// Fitted where the engine was measured, the layout and kernels for such weights too, or the calibration is of such a
+    /// deployment; Assumed for other engines, for pipelines, for weights that are expanded to 16 bits, and for many sequences on
+    /// llama.cpp.
     /// </summary>
     public Evidence Evidence =>
         _request.Calibration?.Covers(_request) == true
             ? Evidence.Fitted
         : Deployment.Engine == Memory.Engine.Transformers
         || (Deployment.Engine == Memory.Engine.LlamaCpp ? _running > 1 : Deployment.Parallelism.Pipeline > 1)
+        || !WeightKernels.AreMeasured(Deployment)
             ? Evidence.Assumed
         : Evidence.Fitted;
 

@@ -26,6 +26,10 @@ public enum WeightKernel
 /// </summary>
 public static class WeightKernels
 {
+    // From there on the kernels that expand weights lost to 16 bits: 0.75, 0.83, 1.03 and 0.88 of their tokens a second for
+    // Llama-3.1-8B at 8 and 64 sequences and 70B at 8 and 64 (NVIDIA TensorRT-Model-Optimizer, examples/benchmark.md at 1ef1d72a).
+    internal const long ExpandedLosesFrom = 8;
+
     private const double Turing = 7.5;
     private const double Ampere = 8.0;
     private const double Hopper = 9.0;
@@ -84,6 +88,40 @@ public static class WeightKernels
         };
         return kernel;
     }
+
+    /// <summary>
+    /// Why a planner should give no times for a deployment's weights: there are no kernels for them on the GPU, or what was measured
+    /// of them contradicts the model of times; null where it can.
+    /// </summary>
+    internal static string? WhyNotTimed(in MemoryRequest deployment)
+    {
+        Quantization quantization = deployment.EffectiveQuantization;
+        if (IsOwnGguf(deployment))
+        {
+            return null;
+        }
+
+        if (deployment.Engine == Engine.TensorRtLlm && IsExpanded(quantization))
+        {
+            return $"times of weights in {quantization}, which lose to 16 bits from some {ExpandedLosesFrom} sequences on, "
+                + "are not predicted for TensorRT-LLM";
+        }
+
+        return Of(quantization, deployment.Gpu!, deployment.Engine, out string? note)
+            is WeightKernel.Missing or WeightKernel.NotMeasured ? note : null;
+    }
+
+    /// <summary>Whether kernels made for the format were among what the model of times was fitted to.</summary>
+    internal static bool AreMeasured(in MemoryRequest deployment) =>
+        IsOwnGguf(deployment) || (IsMeasured(deployment.EffectiveQuantization)
+            && Of(deployment.EffectiveQuantization, deployment.Gpu!, deployment.Engine, out _) == WeightKernel.Native);
+
+    /// <summary>Whether weights are expanded to 16 bits before they are multiplied, whatever units the GPU has.</summary>
+    internal static bool IsExpanded(Quantization quantization) => quantization is { IsQuantized: true, ComputeBytes: >= 2 };
+
+    /// <summary>Whether a GGUF file is served as it is, whatever types it has.</summary>
+    private static bool IsOwnGguf(in MemoryRequest deployment) =>
+        deployment.Quantization is null && deployment.Engine == Engine.LlamaCpp && LlamaCppLayout.IsGguf(deployment.Model);
 
     /// <summary>Whether times of that format were among the measurements that the model of times was fitted to.</summary>
     internal static bool IsMeasured(Quantization quantization) =>

@@ -113,7 +113,7 @@ internal sealed class DeploymentPlanner
     private void Add(List<PlannedDeployment> ways, in PerformanceEstimateRequest copy, ParallelLayout layout, double? hostGiB)
     {
         PlannedDeployment way = new() { Layout = layout, Quantization = copy.Deployment.EffectiveQuantization, Copy = copy };
-        if (WhyNotTimed(copy.Deployment) is { } reason)
+        if (WeightKernels.WhyNotTimed(copy.Deployment) is { } reason)
         {
             ways.Add(way with { Rejection = reason });
             return;
@@ -307,25 +307,6 @@ internal sealed class DeploymentPlanner
     }
 
     private string OfPercentile => FormattableString.Invariant($" at the {_request.Objectives.Percentile:0.#}th percentile");
-
-    /// <summary>Why no time can be given for weights in that format; null where one can.</summary>
-    private static string? WhyNotTimed(in MemoryRequest deployment)
-    {
-        Quantization quantization = deployment.EffectiveQuantization;
-        if (deployment.Quantization is null && deployment.Engine == Engine.LlamaCpp && LlamaCppLayout.IsGguf(deployment.Model))
-        {
-            return null;
-        }
-
-        if (deployment.Engine == Engine.TensorRtLlm && quantization is { IsQuantized: true, ComputeBytes: >= 2 })
-        {
-            return $"times of weights in {quantization}, which lose to 16 bits from some {QuantizationComparer.WeightOnlyBatch} sequences on, "
-                + "are not predicted for TensorRT-LLM";
-        }
-
-        return WeightKernels.Of(quantization, deployment.Gpu!, deployment.Engine, out string? note)
-            is WeightKernel.Missing or WeightKernel.NotMeasured ? note : null;
-    }
 
     private static PlannedDeployment DoesNotFit(PlannedDeployment way) =>
         way with { Rejection = "weights, activations and the KV cache of one request do not fit", LacksMemory = true };

@@ -2,7 +2,6 @@ using LlmOps.Core.Hardware;
 using LlmOps.Core.Memory;
 using LlmOps.Core.Performance;
 using LlmOps.Core.Performance.StepTime;
-using LlmOps.Core.Precision;
 
 namespace LlmOps.Core.Planning;
 
@@ -114,7 +113,9 @@ internal sealed class FittedEvaluation
             Bottleneck = way.OffloadRatio > 0 && isTimed && HostMs(way) > way.Details!.TimePerOutputTokenMs
                 ? "HostLink"
                 : isTimed ? PerformanceTerms.Bottleneck(way.Copy, way.Details!).ToString() : null,
-            Evidence = isTimed ? EvidenceOf(way) : Evidence.Assumed,
+            Evidence = isTimed && way.OffloadRatio == 0
+                ? new PerformanceEstimate(way.Copy, way.Copy.Deployment.BatchSize, way.Details).Evidence
+                : Evidence.Assumed,
             FloorSeconds = isTimed ? FloorSeconds(way) : 0,
             Feasible = feasible,
             MeetsSlo = feasible && missed is null,
@@ -124,17 +125,6 @@ internal sealed class FittedEvaluation
 
     /// <summary>What reading the offloaded share adds to a token.</summary>
     private static double HostMs(PlannedDeployment way) => way.Times.TimePerOutputTokenMs - way.Details!.TimePerOutputTokenMs;
-
-    private static Evidence EvidenceOf(PlannedDeployment way)
-    {
-        MemoryRequest deployment = way.Copy.Deployment;
-        Quantization quantization = deployment.EffectiveQuantization;
-        bool isMeasured = WeightKernels.IsMeasured(quantization)
-            && WeightKernels.Of(quantization, deployment.Gpu!, deployment.Engine, out _) == WeightKernel.Native;
-        return isMeasured && way.OffloadRatio == 0
-            ? new PerformanceEstimate(way.Copy, deployment.BatchSize, way.Details).Evidence
-            : Evidence.Assumed;
-    }
 
     /// <summary>The least time of one request: its prompt, and the steps that it shares with the others of its copy.</summary>
     private double FloorSeconds(PlannedDeployment way)

@@ -8,10 +8,6 @@ namespace LlmOps.Core.Planning;
 /// <summary>Lays a model in one format beside the same in another: size, time, cost, and what is published of its quality.</summary>
 public static class QuantizationComparer
 {
-    // From there on the kernels that expand weights lost to 16 bits: 0.75, 0.83, 1.03 and 0.88 of their tokens a second for
-    // Llama-3.1-8B at 8 and 64 sequences and 70B at 8 and 64 (NVIDIA TensorRT-Model-Optimizer, examples/benchmark.md at 1ef1d72a).
-    internal const long WeightOnlyBatch = 8;
-
     /// <exception cref="LlmOpsException">The request is out of bounds or contradicts itself.</exception>
     public static QuantizationComparison Compare(in QuantizationComparisonRequest request)
     {
@@ -73,11 +69,11 @@ public static class QuantizationComparer
             return new Side(null, false, kernel, estimate.Evidence);
         }
 
-        bool isLossy = quantization is { IsQuantized: true, ComputeBytes: >= 2 }
-            && deployment.Engine != Engine.LlamaCpp && deployment.BatchSize >= WeightOnlyBatch;
+        bool isLossy = WeightKernels.IsExpanded(quantization)
+            && deployment.Engine != Engine.LlamaCpp && deployment.BatchSize >= WeightKernels.ExpandedLosesFrom;
         if (isLossy)
         {
-            notes.Add($"from {WeightOnlyBatch} sequences on kernels that expand {quantization} lose to 16 bits on TensorRT-LLM"
+            notes.Add($"from {WeightKernels.ExpandedLosesFrom} sequences on kernels that expand {quantization} lose to 16 bits on TensorRT-LLM"
                 + (deployment.Engine == Engine.TensorRtLlm ? "" : "; the times count no such loss"));
         }
 
