@@ -51,6 +51,8 @@ function Invoke-HelpExample {
     $culture = [cultureinfo]::CurrentCulture
     $rendering = $PSStyle.OutputRendering
     $data = $env:LLMOPS_DATA
+    # No example sees the files of another.
+    if (Test-Path -LiteralPath $Folder) { Remove-Item -LiteralPath $Folder -Recurse -Force }
     Push-Location (New-Item -ItemType Directory -Force $Folder)
     try {
         $env:LLMOPS_DATA = Join-Path $Folder "data-$([guid]::NewGuid().ToString('N'))"
