@@ -63,7 +63,7 @@ public sealed record PhaseTimeCalibration
     public required TimeErrors After { get; init; }
 
     /// <summary>
-    /// Errors on measurements that were each left out of the fit in turn (above 500, in 500 groups); null where there is one alone.
+    /// Errors on measurements that were each left out of the fit in turn (above 500, in 100 groups; of coefficients, above 10 in 10); null where there is one alone.
     /// </summary>
     public TimeErrors? LeftOut { get; init; }
 

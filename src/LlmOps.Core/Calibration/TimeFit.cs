@@ -21,8 +21,9 @@ internal static class TimeFit
     // Slopes are taken between all pairs up to that many rows, and between the halves above.
     private const int MostPaired = 40;
 
-    // Each row is left out alone up to that many; more are left out in as many groups.
-    private const int MostFolds = 500;
+    // Each row is left out alone up to that many; more are left out in groups.
+    private const int MostAlone = 500;
+    private const int Groups = 100;
 
     /// <summary>A measured time, and what is computed for it without calibration, in milliseconds.</summary>
     /// <param name="Computed">As the formulas have it.</param>
@@ -86,7 +87,7 @@ internal static class TimeFit
     private static double[] LeftOut(IReadOnlyList<Pair> pairs)
     {
         double[] predicted = new double[pairs.Count];
-        int folds = Math.Min(pairs.Count, MostFolds);
+        int folds = pairs.Count <= MostAlone ? pairs.Count : Groups;
         for (int fold = 0; fold < folds; fold++)
         {
             List<Pair> others = new(pairs.Count);
