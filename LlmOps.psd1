@@ -16,6 +16,7 @@
     CmdletsToExport      = @(
         'Compare-LlmMemoryEstimate'
         'Compare-LlmQuantization'
+        'Find-GpuFleet'
         'Find-LlmConfiguration'
         'Find-LlmParallelism'
         'Find-OptimalGpuInstance'

@@ -74,7 +74,7 @@ public sealed class CmdletContracts
     public void Parameters_are_singular_words_in_Pascal_case(string className)
     {
         // Names that end in s without being plurals.
-        string[] singular = ["PrefillBetaSeconds", "DecodeBetaSeconds", "PrecisionBytes", "TargetLatencyMs", "MaxSequences", "MaxBatchedTokens", "GpuLayers", "TimeoutSeconds", "ChunkedLoss"];
+        string[] singular = ["PrefillBetaSeconds", "DecodeBetaSeconds", "PrecisionBytes", "TargetLatencyMs", "MaxSequences", "MaxBatchedTokens", "GpuLayers", "TimeoutSeconds", "ChunkedLoss", "SloTimeToFirstTokenMs", "SloTimePerOutputTokenMs", "SloEndToEndMs"];
 
         Assert.All(Parameters(className), parameter =>
         {

@@ -1,7 +1,7 @@
 BeforeAll {
     . $PSScriptRoot/common.ps1
     $root = Split-Path $ModuleManifest
-    $exported = 'Compare-LlmMemoryEstimate', 'Compare-LlmQuantization', 'Find-LlmConfiguration', 'Find-LlmParallelism', 'Find-OptimalGpuInstance', 'Get-Gpu', 'Get-GpuInstance', 'Get-LlmMemoryEstimate', 'Get-LlmModel', 'Get-LlmPerformanceEstimate', 'Import-LlmServerLog', 'Measure-KvCache', 'New-LlmCalibration', 'New-MemoryEstimationParameter', 'Update-GpuInstancePrice'
+    $exported = 'Compare-LlmMemoryEstimate', 'Compare-LlmQuantization', 'Find-GpuFleet', 'Find-LlmConfiguration', 'Find-LlmParallelism', 'Find-OptimalGpuInstance', 'Get-Gpu', 'Get-GpuInstance', 'Get-LlmMemoryEstimate', 'Get-LlmModel', 'Get-LlmPerformanceEstimate', 'Import-LlmServerLog', 'Measure-KvCache', 'New-LlmCalibration', 'New-MemoryEstimationParameter', 'Update-GpuInstancePrice'
 
     # Runs a script in a process of its own, with a culture set before anything else happens; returns its lines.
     function Invoke-Fresh([string] $Culture, [string] $Script) {
@@ -55,9 +55,9 @@ Describe 'The module' {
             foreach ($parameter in $command.Parameters.Values | Where-Object Name -NotIn $common) {
                 $parameter.Name | Should -MatchExactly '^[A-Z][A-Za-z]*$'
 
-                # Bytes, milliseconds, seconds, tokens a second, sequences and layers are units or settings of the engine by that name.
-                if ($parameter.Name -notin 'PrecisionBytes', 'TargetLatencyMs', 'MaxSequences', 'MaxBatchedTokens', 'GpuLayers') {
-                    $parameter.Name | Should -Not -MatchExactly '(?<!s|Second)s$' -Because $command.Name
+                # Bytes, (milli)seconds, tokens a second, sequences and layers are units or settings of the engine by that name.
+                if ($parameter.Name -notin 'PrecisionBytes', 'MaxSequences', 'MaxBatchedTokens', 'GpuLayers') {
+                    $parameter.Name | Should -Not -MatchExactly '(?<!s|M|Second)s$' -Because $command.Name
                 }
             }
 

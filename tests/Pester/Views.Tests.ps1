@@ -36,6 +36,11 @@ Llama-3.1-8B,H100,1,1024,1024,8.9
         finally { $env:LLMOPS_DATA = $kept }
     }
 
+    $fleets = @(
+        Find-GpuFleet Llama-3.1-70B -InputLength 200, 1000, 8000 -OutputLength 100, 200, 500 -Weight 5, 3, 1 -RequestsPerSecond 0.001, 10, 1000 -SloTimeToFirstTokenMs 1000 -SloTimePerOutputTokenMs 50 -SloEndToEndMs 60000 -SpareInstance 0, 1 -Provider AWS, Azure, GCP -WarningAction SilentlyContinue
+        Find-GpuFleet DeepSeek-V3 -InputLength 131072 -OutputLength 32768 -RequestsPerSecond 20 -Gpu H200 -Provider Nebius -WarningAction SilentlyContinue
+        Find-GpuFleet Llama-3.1-8B -InputLength 512 -OutputLength 256 -RequestsPerSecond 10 -Gpu RTX-PRO-6000-Server -WarningAction SilentlyContinue)
+
     # One sample of each type, with the longest names that the catalogues have.
     $samples = @{
         LlmModel                  = Get-LlmModel Llama-2-7B, Mixtral-8x7B, Qwen3-235B-A22B-Instruct-2507, DeepSeek-V3, OPT-125M
@@ -67,6 +72,9 @@ Llama-3.1-8B,H100,1,1024,1024,8.9
             Find-LlmConfiguration -PerformanceModel Simple -RequestsPerDay 100000 -TargetLatencyMs 200 -BudgetUsdPerMonth 5000
             Find-LlmConfiguration -PerformanceModel Simple -RequestsPerDay 30000000 -TargetLatencyMs 500 -Gpu A100-40GB -BatchSize 2
             Find-LlmConfiguration Qwen3-235B-A22B-Instruct-2507 -RequestsPerDay 10000000 -TargetLatencyMs 20000.5 -Gpu RTX-PRO-6000-Server, H100-80GB -IncludeRejected -WarningAction SilentlyContinue)
+        GpuFleet                  = $fleets
+        GpuFleetMember            = $fleets.ForEach('Members')
+        GpuFleetShare             = $fleets[0, 2, 6].ForEach({ $_.Members[0].Shares })
         InstanceEvaluation        = @(
             Find-OptimalGpuInstance Llama-2-7B -BatchSize 32 -Instance Standard_NC24ads_A100_v4, Standard_ND96amsr_A100_v4, g7e.48xlarge, g5.xlarge, a2-ultragpu-8g, n1-highmem-16+2xP100, n3-A100x1, g4dn.xlarge -Region us-east-1, eastus, us-east5, CANADA-1 -IncludeRejected -WarningAction SilentlyContinue
             Find-OptimalGpuInstance OPT-2.7B -PerformanceModel InferSave -BatchSize 32 -InputLength 128 -OutputLength 512 -SafetyFactor 0.87 -SloTokensPerSecond 100
@@ -96,7 +104,7 @@ Llama-3.1-8B,H100,1,1024,1024,8.9
 Describe 'Views' {
     It 'exist as table and list for what <Cmdlet> writes' -ForEach @(
         @{ Cmdlet = 'Get-LlmModel' }, @{ Cmdlet = 'Get-Gpu' }, @{ Cmdlet = 'Get-GpuInstance' }, @{ Cmdlet = 'Get-LlmMemoryEstimate' }
-        @{ Cmdlet = 'New-MemoryEstimationParameter' }, @{ Cmdlet = 'Import-LlmServerLog' }, @{ Cmdlet = 'Measure-KvCache' }, @{ Cmdlet = 'Get-LlmPerformanceEstimate' }, @{ Cmdlet = 'Find-OptimalGpuInstance' }
+        @{ Cmdlet = 'New-MemoryEstimationParameter' }, @{ Cmdlet = 'Import-LlmServerLog' }, @{ Cmdlet = 'Measure-KvCache' }, @{ Cmdlet = 'Get-LlmPerformanceEstimate' }, @{ Cmdlet = 'Find-OptimalGpuInstance' }, @{ Cmdlet = 'Find-GpuFleet' }
         @{ Cmdlet = 'Update-GpuInstancePrice' }, @{ Cmdlet = 'Compare-LlmMemoryEstimate' }, @{ Cmdlet = 'Compare-LlmQuantization' }, @{ Cmdlet = 'New-LlmCalibration' }
         @{ Cmdlet = 'Find-LlmParallelism' }, @{ Cmdlet = 'Find-LlmConfiguration' }
     ) {
@@ -122,7 +130,7 @@ Describe 'Views' {
     }
 
     It 'show <Type> as a <Kind> in <Width> columns' -ForEach @(
-        foreach ($type in 'LlmModel', 'GpuSpec', 'GpuInstance', 'GpuInstancePriceChange', 'MemoryEstimate', 'MemoryTerm', 'MemoryEstimationParameter', 'KvCacheMeasurement', 'PerformanceEstimate', 'PerformanceTerm', 'QuantizationComparison', 'QualityDelta', 'ServerLogMeasurement', 'ServerLogRank', 'TermComparison', 'MemoryCalibration', 'ParallelismLayout', 'ConfigurationCandidate', 'TimeCalibration', 'TimeResidual', 'InstanceEvaluation') {
+        foreach ($type in 'LlmModel', 'GpuSpec', 'GpuInstance', 'GpuInstancePriceChange', 'MemoryEstimate', 'MemoryTerm', 'MemoryEstimationParameter', 'KvCacheMeasurement', 'PerformanceEstimate', 'PerformanceTerm', 'QuantizationComparison', 'QualityDelta', 'ServerLogMeasurement', 'ServerLogRank', 'TermComparison', 'MemoryCalibration', 'ParallelismLayout', 'ConfigurationCandidate', 'TimeCalibration', 'TimeResidual', 'InstanceEvaluation', 'GpuFleet', 'GpuFleetMember', 'GpuFleetShare') {
             foreach ($width in 80, 120) {
                 @{ Type = $type; Kind = 'table'; Width = $width }
                 @{ Type = $type; Kind = 'list'; Width = $width }
@@ -142,7 +150,7 @@ Describe 'Views' {
     It 'have one line for each row of <Type> in <Width> columns' -ForEach @(
         # 79 is what a console of 80 columns on Windows leaves for output.
         foreach ($width in 79, 80, 100, 120) {
-            foreach ($type in 'LlmModel', 'GpuSpec', 'GpuInstance', 'GpuInstancePriceChange', 'MemoryEstimate', 'MemoryEstimationParameter', 'KvCacheMeasurement', 'PerformanceEstimate', 'QuantizationComparison', 'ServerLogMeasurement', 'ServerLogRank', 'TermComparison', 'MemoryCalibration', 'ParallelismLayout', 'ConfigurationCandidate', 'TimeCalibration', 'TimeResidual', 'InstanceEvaluation') {
+            foreach ($type in 'LlmModel', 'GpuSpec', 'GpuInstance', 'GpuInstancePriceChange', 'MemoryEstimate', 'MemoryEstimationParameter', 'KvCacheMeasurement', 'PerformanceEstimate', 'QuantizationComparison', 'ServerLogMeasurement', 'ServerLogRank', 'TermComparison', 'MemoryCalibration', 'ParallelismLayout', 'ConfigurationCandidate', 'TimeCalibration', 'TimeResidual', 'InstanceEvaluation', 'GpuFleetShare') {
                 @{ Type = $type; Width = $width }
             }
         }
@@ -174,6 +182,9 @@ Describe 'Views' {
         @{ Type = 'ParallelismLayout'; Least = 10; First = 'Rank'; Last = 'Link' }
         @{ Type = 'ConfigurationCandidate'; Least = 9; First = 'Rank'; Last = 'Score' }
         @{ Type = 'InstanceEvaluation'; Least = 7; First = 'Rank'; Last = 'USD/M' }
+        @{ Type = 'GpuFleet'; Least = 7; First = 'Req/s'; Last = 'Proved' }
+        @{ Type = 'GpuFleetMember'; Least = 6; First = 'Count'; Last = 'USD/h' }
+        @{ Type = 'GpuFleetShare'; Least = 8; First = 'Input'; Last = 'End to end' }
     ) {
         $text = Get-Rendering $samples[$Type] -Width 79
         @(Get-TableColumn $text).Count | Should -BeGreaterOrEqual $Least
@@ -257,7 +268,7 @@ Describe 'Views' {
 
     It 'have no snapshot that nothing compares with' {
         $expected = @(
-            foreach ($type in 'LlmModel', 'GpuSpec', 'GpuInstance', 'GpuInstancePriceChange', 'MemoryEstimate', 'MemoryTerm', 'MemoryEstimationParameter', 'KvCacheMeasurement', 'PerformanceEstimate', 'PerformanceTerm', 'QuantizationComparison', 'QualityDelta', 'ServerLogMeasurement', 'ServerLogRank', 'TermComparison', 'MemoryCalibration', 'ParallelismLayout', 'ConfigurationCandidate', 'TimeCalibration', 'TimeResidual', 'InstanceEvaluation') {
+            foreach ($type in 'LlmModel', 'GpuSpec', 'GpuInstance', 'GpuInstancePriceChange', 'MemoryEstimate', 'MemoryTerm', 'MemoryEstimationParameter', 'KvCacheMeasurement', 'PerformanceEstimate', 'PerformanceTerm', 'QuantizationComparison', 'QualityDelta', 'ServerLogMeasurement', 'ServerLogRank', 'TermComparison', 'MemoryCalibration', 'ParallelismLayout', 'ConfigurationCandidate', 'TimeCalibration', 'TimeResidual', 'InstanceEvaluation', 'GpuFleet', 'GpuFleetMember', 'GpuFleetShare') {
                 foreach ($width in 80, 120) { "$type.table.$width.snap"; "$type.list.$width.snap" }
             }
             foreach ($type in 'ParameterBreakdown', 'DenseThroughput', 'MemoryBreakdown', 'PhaseTimeCalibration') { "$type.list.80.snap"; "$type.list.120.snap" }

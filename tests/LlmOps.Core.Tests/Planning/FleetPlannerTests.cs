@@ -29,7 +29,7 @@ public sealed class FleetPlannerTests
     public void A_fleet_carries_all_requests_within_its_objectives(string model, double rate, int spares)
     {
         GpuFleet fleet = FleetPlanner.Plan(
-            Request(model, rate) with { SpareInstances = spares, SloTimeToFirstTokenMs = 2000, SloTimePerOutputTokenMs = 60 }, s_aws);
+            Request(model, rate) with { SpareInstance = spares, SloTimeToFirstTokenMs = 2000, SloTimePerOutputTokenMs = 60 }, s_aws);
 
         Assert.True(fleet.IsOptimal);
         Assert.Equal(0, fleet.GapPercent);
@@ -46,7 +46,7 @@ public sealed class FleetPlannerTests
             Assert.InRange(member.UtilizationPercent, 0, 90 + 1e-4);
             Assert.True(member.UtilizationHighPercent >= member.UtilizationPercent);
             Assert.Equal(member.Load, member.Shares.Sum(share => share.RequestsPerSecond / share.CapacityRequestsPerSecond), 1e-12);
-            Assert.Equal(member.Count * s_aws.Single(i => i.Name == member.Instance).UsdPerHour, member.UsdPerHour, 1e-9);
+            Assert.Equal(member.InstanceCount * s_aws.Single(i => i.Name == member.Instance).UsdPerHour, member.UsdPerHour, 1e-9);
             Assert.All(member.Shares, share =>
             {
                 Assert.InRange(share.TimeToFirstTokenMs, 0, 2000);
@@ -91,9 +91,9 @@ public sealed class FleetPlannerTests
     public void Without_any_spares_the_rest_still_carry_the_load(int spares)
     {
         // With one size, what is left is compared with what is asked for by adding up.
-        GpuFleet fleet = FleetPlanner.Plan(Request(rate: 40) with { Sizes = [s_sizes[1]], SpareInstances = spares }, s_aws);
+        GpuFleet fleet = FleetPlanner.Plan(Request(rate: 40) with { Sizes = [s_sizes[1]], SpareInstance = spares }, s_aws);
         List<double> capacities = [.. fleet.Members
-            .SelectMany(member => Enumerable.Repeat(member, member.Count))
+            .SelectMany(member => Enumerable.Repeat(member, member.InstanceCount))
             .Select(member => member.Shares.Single().CapacityRequestsPerSecond)
             .OrderDescending()];
         Assert.True(0.9 * capacities.Skip(spares).Sum() >= 40 * (1 - 1e-6));
@@ -112,7 +112,7 @@ public sealed class FleetPlannerTests
             double usd = Usd(Request(rate: rate));
             Assert.True(usd >= last);
             Assert.True(Usd(Request(rate: rate) with { TargetUtilization = 0.5 }) >= usd);
-            Assert.True(Usd(Request(rate: rate) with { SpareInstances = 1 }) > usd);
+            Assert.True(Usd(Request(rate: rate) with { SpareInstance = 1 }) > usd);
             Assert.True(Usd(Request(rate: rate) with { MaxCount = 4 }) >= usd);
             Assert.True(Usd(Request(rate: rate) with { SloTimePerOutputTokenMs = 15 }) >= usd);
             Assert.True(Usd(Request(rate: rate) with { Quantizations = [Quantization.Parse("BF16"), Quantization.Parse("FP8")] }) <= usd);
@@ -137,7 +137,7 @@ public sealed class FleetPlannerTests
     {
         GpuFleet fleet = FleetPlanner.Plan(Request("Llama-3.1-70B", 30) with { MaxCount = 1 }, s_aws);
         Assert.True(fleet.InstanceCount > 1);
-        Assert.All(fleet.Members.GroupBy(member => member.Instance), type => Assert.Equal(1, type.Sum(member => member.Count)));
+        Assert.All(fleet.Members.GroupBy(member => member.Instance), type => Assert.Equal(1, type.Sum(member => member.InstanceCount)));
     }
 
     [Fact]
@@ -195,8 +195,8 @@ public sealed class FleetPlannerTests
     public static TheoryData<FleetRequest> Absurd { get; } =
     [
         Request(rate: 0), Request(rate: -1), Request(rate: double.NaN), Request(rate: double.PositiveInfinity), Request(rate: 1e9),
-        Request() with { TargetUtilization = 0 }, Request() with { TargetUtilization = 1.01 }, Request() with { SpareInstances = -1 },
-        Request() with { SpareInstances = 4 }, Request() with { MaxCount = 0 }, Request() with { SloTimeToFirstTokenMs = 0 },
+        Request() with { TargetUtilization = 0 }, Request() with { TargetUtilization = 1.01 }, Request() with { SpareInstance = -1 },
+        Request() with { SpareInstance = 4 }, Request() with { MaxCount = 0 }, Request() with { SloTimeToFirstTokenMs = 0 },
         Request() with { SloTimePerOutputTokenMs = double.NaN }, Request() with { SloEndToEndMs = -5 }, Request() with { Sizes = [] },
         Request() with { Sizes = [new(100, 100, 0)] }, Request() with { Sizes = [new(0, 100)] },
         Request() with { Sizes = [.. Enumerable.Range(1, 251).Select(input => new RequestSize(input, 1))] },

@@ -72,7 +72,7 @@ public sealed class FleetSearchTests
         int open = 0;
         Always.Holds(s_problems.Where(p => p.KindCount == 3 && p.MostOfGroup is null && p.Loads.All(l => l.All(double.IsFinite))), 500, problem =>
         {
-            FleetSolution found = FleetSearch.Solve(problem, mostNodes: 1);
+            FleetSolution found = FleetSearch.Solve(problem, mostSteps: 1);
             double cheapest = CheapestByTrying(problem);
 
             Assert.NotNull(found.Counts);

@@ -9,10 +9,14 @@ internal sealed class FleetCut
     /// <summary>Steps that worths are rounded up to in the tables, so that their bounds stay bounds.</summary>
     private const int Steps = 1024;
 
+    /// <summary>Bands of worth that the most worthy machine is looked for in.</summary>
+    private const int MostBands = 8;
+
     private readonly double[] _worths;
     private readonly double[] _prices;
     private readonly double[] _leastRatios;
     private readonly (double Worth, double Ratio)[][]? _steps;
+    private readonly (double Least, double Most)[]? _bands;
     private readonly int[]? _byRatio;
     private readonly int[] _groups;
     private readonly int _mostOfGroup;
@@ -48,14 +52,16 @@ internal sealed class FleetCut
             _leastRatios[kind] = Math.Min(_leastRatios[kind + 1], Ratio(kind));
         }
 
-        _steps = problem.Spares > 0 ? Enumerable.Range(0, kinds + 1).Select(StepsFrom).ToArray() : null;
+        _bands = problem.Spares > 0 && problem.MostOfGroup is not null ? Bands() : null;
+        _steps = problem.Spares > 0 && problem.MostOfGroup is null ? Enumerable.Range(0, kinds + 1).Select(StepsFrom).ToArray() : null;
         _byRatio = problem.MostOfGroup is null
             ? null
             : [.. Enumerable.Range(0, kinds).Where(kind => _worths[kind] > 0).OrderBy(Ratio)];
         _tables = withTables ? Tables(problem) : null;
     }
 
-    public double Worth(int kind) => _worths[kind];
+    /// <summary>Cells of the tables of one cut.</summary>
+    public static long CellCount(FleetProblem problem) => (problem.Spares + 1L) * (problem.KindCount + 1) * (Steps + 1);
 
     /// <summary>
     /// What it costs at least to complete a fleet with kinds from <paramref name="next"/> on, so that it meets the condition after
@@ -127,10 +133,12 @@ internal sealed class FleetCut
 
     private double Bound(double missing, int next, int spares, int[] ofGroup)
     {
-        double divisible = _byRatio is null ? missing * _leastRatios[next] : Limited(missing, next, ofGroup);
+        double divisible = _byRatio is null ? missing * _leastRatios[next] : Limited(missing, next, ofGroup, 1);
         if (spares > 0)
         {
-            divisible = Math.Max(divisible, WithSpare(missing, _steps![next]));
+            divisible = Math.Max(divisible, _byRatio is null
+                ? WithSpare(missing, _steps![next])
+                : LimitedWithSpare(missing, next, ofGroup, divisible));
         }
 
         return _tables is null
@@ -139,13 +147,13 @@ internal sealed class FleetCut
     }
 
     /// <summary>The cost of divisible machines where there are only so many of each group, whose members have one price.</summary>
-    private double Limited(double missing, int next, int[] ofGroup)
+    private double Limited(double missing, int next, int[] ofGroup, double mostWorth)
     {
         Span<bool> isUsedUp = stackalloc bool[ofGroup.Length];
         double cost = 0;
         foreach (int kind in _byRatio!)
         {
-            if (kind < next || isUsedUp[_groups[kind]])
+            if (kind < next || _worths[kind] > mostWorth || isUsedUp[_groups[kind]])
             {
                 continue;
             }
@@ -161,6 +169,32 @@ internal sealed class FleetCut
         }
 
         return double.PositiveInfinity;
+    }
+
+    /// <summary>
+    /// The same where the most worthy of those that are used can be lost: whichever band it is in, no better ones are used, and they
+    /// must come to the least of the band more.
+    /// </summary>
+    private double LimitedWithSpare(double missing, int next, int[] ofGroup, double known)
+    {
+        double least = double.PositiveInfinity;
+        foreach ((double leastOfBand, double most) in _bands!)
+        {
+            least = Math.Min(least, Limited(missing + leastOfBand, next, ofGroup, most));
+            if (least <= known)
+            {
+                return known;
+            }
+        }
+
+        return least;
+    }
+
+    private (double Least, double Most)[] Bands()
+    {
+        double[] worths = [.. _worths.Where(worth => worth > 0).Distinct().Order()];
+        int size = (worths.Length + MostBands - 1) / MostBands;
+        return [.. worths.Chunk(size).Select(band => (band[0], band[^1]))];
     }
 
     /// <summary>

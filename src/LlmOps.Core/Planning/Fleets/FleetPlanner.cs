@@ -33,7 +33,7 @@ public static class FleetPlanner
         List<GpuInstance> machines = [.. options.Select(option => option.Instance).Distinct()];
         FleetProblem problem = new([.. options.Select(option => option.UsdPerHour)], loads)
         {
-            Spares = asked.SpareInstances,
+            Spares = asked.SpareInstance,
             MostOfGroup = asked.MaxCount,
             Groups = [.. options.Select(option => machines.IndexOf(option.Instance))],
         };
@@ -137,7 +137,7 @@ public static class FleetPlanner
         (int Kind, double Count)? best = null;
         for (int kind = 0; kind < options.Count; kind++)
         {
-            double count = Math.Ceiling(loads[kind].Sum() - FleetSearch.Tolerance) + request.SpareInstances;
+            double count = Math.Ceiling(loads[kind].Sum() - FleetSearch.Tolerance) + request.SpareInstance;
             if (count <= (request.MaxCount ?? int.MaxValue)
                 && (best is null || count * options[kind].UsdPerHour < best.Value.Count * options[best.Value.Kind].UsdPerHour))
             {

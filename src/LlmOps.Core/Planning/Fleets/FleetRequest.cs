@@ -42,7 +42,7 @@ public readonly record struct FleetRequest(
     public double TargetUtilization { get; init; } = 0.9;
 
     /// <summary>Instances, whichever they are, that can be lost while the others still carry the load within the target.</summary>
-    public int SpareInstances { get; init; } = 0;
+    public int SpareInstance { get; init; } = 0;
 
     /// <summary>The most instances of one type that can be had; null for no limit.</summary>
     public int? MaxCount { get; init; } = null;
@@ -56,7 +56,7 @@ public readonly record struct FleetRequest(
     {
         Guard.InRange(RequestsPerSecond, 1e-6, MostRequestsPerSecond, nameof(RequestsPerSecond));
         Guard.InRange(TargetUtilization, 0.01, 1, nameof(TargetUtilization));
-        Guard.InRange(SpareInstances, 0, MostSpares, "SpareInstance");
+        Guard.InRange(SpareInstance, 0, MostSpares, nameof(SpareInstance));
         Guard.InRange(Sizes.Count, 1, MostSizes, "The number of request sizes");
         foreach (RequestSize size in Sizes)
         {

@@ -8,29 +8,35 @@ internal sealed class FleetSearch
 {
     public const double Tolerance = 1e-9;
 
-    /// <summary>Counts that are tried before the best fleet so far is given with the bound that is proved.</summary>
-    public const long DefaultMostNodes = 1_000_000;
+    /// <summary>
+    /// Steps of about 100 ns after which the best fleet so far is given with the bound that is proved: the same on every machine.
+    /// </summary>
+    public const long DefaultMostSteps = 30_000_000;
 
-    /// <summary>Cuts with tables, and cuts in all; the oldest without tables make room for new ones.</summary>
-    private const int MostTables = 32, MostCuts = 160;
+    /// <summary>Cuts in all; the oldest without tables make room for new ones.</summary>
+    private const int MostCuts = 160;
+
+    /// <summary>Cells of all tables, 8 bytes each.</summary>
+    private const long MostCells = 6_000_000;
 
     private readonly FleetProblem _problem;
     private readonly int[] _order;
     private readonly LoadDivision _division;
-    private readonly long _mostNodes;
+    private readonly long _mostSteps;
+    private readonly int _mostTables;
     private readonly CancellationToken _cancellation;
     private readonly List<FleetCut> _cuts = [];
     private readonly List<int> _used = [];
     private readonly int[] _counts;
     private readonly int[] _ofGroup;
     private readonly int[] _enough;
-    private int _nextCut = MostTables;
+    private int _nextCut;
     private int[]? _best;
     private double _bestCost = double.PositiveInfinity;
     private double _openBound = double.PositiveInfinity;
-    private long _nodes;
+    private long _steps;
 
-    private FleetSearch(FleetProblem problem, int[] order, double[] itemPrices, long mostNodes, CancellationToken cancellation)
+    private FleetSearch(FleetProblem problem, int[] order, double[] itemPrices, long mostSteps, CancellationToken cancellation)
     {
         _order = order;
         _problem = problem with
@@ -40,8 +46,10 @@ internal sealed class FleetSearch
             Groups = [.. order.Select(kind => problem.Groups[kind])],
         };
         _division = new LoadDivision(_problem.Loads, itemPrices);
-        _mostNodes = mostNodes;
+        _mostSteps = mostSteps;
         _cancellation = cancellation;
+        _mostTables = (int)Math.Clamp(MostCells / FleetCut.CellCount(problem), 1, 32);
+        _nextCut = _mostTables;
         _counts = new int[order.Length];
         _ofGroup = new int[problem.Groups.Max() + 1];
         _enough = [.. _problem.Loads.Select(loads => (int)Math.Min(
@@ -51,10 +59,10 @@ internal sealed class FleetSearch
 
     /// <summary>The cheapest fleet.</summary>
     /// <param name="problem">Every item must be one that some kind can carry.</param>
-    /// <param name="mostNodes">Where the search is given up.</param>
+    /// <param name="mostSteps">Where the search is given up.</param>
     /// <param name="cancellation">Stops the search.</param>
     public static FleetSolution Solve(
-        FleetProblem problem, long mostNodes = DefaultMostNodes, CancellationToken cancellation = default)
+        FleetProblem problem, long mostSteps = DefaultMostSteps, CancellationToken cancellation = default)
     {
         // What an item costs where machines are divisible: the optimum of the linear relaxation, and its dual.
         double[] itemPrices = [.. Enumerable.Range(0, problem.ItemCount).Select(item =>
@@ -64,7 +72,7 @@ internal sealed class FleetSearch
         double Ratio(int kind) => problem.Prices[kind]
             / Enumerable.Range(0, problem.ItemCount).Max(item => itemPrices[item] / problem.Loads[kind][item]);
         int[] order = [.. Enumerable.Range(0, problem.KindCount).OrderBy(Ratio).ThenBy(kind => kind)];
-        FleetSearch search = new(problem, order, itemPrices, mostNodes, cancellation);
+        FleetSearch search = new(problem, order, itemPrices, mostSteps, cancellation);
         search.StartFrom(itemPrices);
         search.Explore(0, 0);
         return search.Solution();
@@ -170,36 +178,33 @@ internal sealed class FleetSearch
     /// <summary>Completes the fleet with kinds from <paramref name="kind"/> on.</summary>
     private void Explore(int kind, double cost)
     {
-        double toCome = LeastCost(kind);
-        while (toCome == 0 && cost < _bestCost * (1 - Tolerance))
+        double tooMuch = _bestCost * (1 - Tolerance);
+        double toCome = LeastCost(kind, tooMuch - cost);
+        if (toCome == 0 && cost < tooMuch)
         {
-            // All conditions that are known are met.
+            // All conditions that are known are met. Where that is not enough, now there is one that is not met.
             if (Stands(_counts))
             {
                 Offer(_counts, cost);
                 return;
             }
 
-            toCome = LeastCost(kind);
+            toCome = LeastCost(kind, tooMuch - cost);
         }
 
         double bound = cost + toCome;
-        if (kind == _problem.KindCount || !(bound < _bestCost * (1 - Tolerance)))
+        if (kind == _problem.KindCount || !(bound < tooMuch))
         {
             return;
         }
 
-        if (++_nodes > _mostNodes)
+        if (_steps > _mostSteps)
         {
             _openBound = Math.Min(_openBound, bound);
             return;
         }
 
-        if ((_nodes & 0xFF) == 0)
-        {
-            _cancellation.ThrowIfCancellationRequested();
-        }
-
+        _cancellation.ThrowIfCancellationRequested();
         ref int ofGroup = ref _ofGroup[_problem.Groups[kind]];
         int most = Math.Min(_enough[kind], (_problem.MostOfGroup ?? int.MaxValue) - ofGroup);
         most = (int)Math.Min(most, (_bestCost - cost) / _problem.Prices[kind]);
@@ -221,13 +226,14 @@ internal sealed class FleetSearch
         Explore(kind + 1, cost);
     }
 
-    /// <summary>What it costs at least to complete the fleet; 0 only where all cuts are met.</summary>
-    private double LeastCost(int next)
+    /// <summary>What it costs at least to complete the fleet, or more than is worth knowing; 0 only where all cuts are met.</summary>
+    private double LeastCost(int next, double tooMuch)
     {
         double least = 0;
-        foreach (FleetCut cut in _cuts)
+        for (int i = 0; i < _cuts.Count && (least == 0 || least < tooMuch); i++)
         {
-            least = Math.Max(least, cut.LeastCost(_used, _counts, next, _problem.Spares, _ofGroup));
+            _steps += _problem.MostOfGroup is null ? 1 : 3;
+            least = Math.Max(least, _cuts[i].LeastCost(_used, _counts, next, _problem.Spares, _ofGroup));
         }
 
         return least;
@@ -245,6 +251,9 @@ internal sealed class FleetSearch
         List<int> left = [.. kinds.Where(kind => counts[kind] > 0)];
         if (losses == 0 || left.Count == 0)
         {
+            // As many pivots as rows or so, each over the whole tableau.
+            long rows = left.Count + _problem.ItemCount;
+            _steps += rows * rows * left.Count * _problem.ItemCount / 100;
             if (_division.Carries(left, counts, out double[]? prices))
             {
                 return true;
@@ -278,11 +287,11 @@ internal sealed class FleetSearch
     {
         if (_cuts.Count < MostCuts)
         {
-            _cuts.Add(new FleetCut(_problem, itemPrices, _cuts.Count < MostTables));
+            _cuts.Add(new FleetCut(_problem, itemPrices, _cuts.Count < _mostTables));
             return;
         }
 
         _cuts[_nextCut] = new FleetCut(_problem, itemPrices, withTables: false);
-        _nextCut = _nextCut + 1 < MostCuts ? _nextCut + 1 : MostTables;
+        _nextCut = _nextCut + 1 < MostCuts ? _nextCut + 1 : _mostTables;
     }
 }

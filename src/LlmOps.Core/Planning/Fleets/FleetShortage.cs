@@ -12,7 +12,8 @@ internal static class FleetShortage
     public static void ThrowIfUnserved(
         FleetRequest request, IReadOnlyList<GpuInstance> instances, List<FleetOption> options, FleetCapacity capacity)
     {
-        if (!instances.Any(instance => instance.Price(request.PriceType) is > 0))
+        List<GpuInstance> priced = [.. instances.Where(instance => instance.Price(request.PriceType) is > 0)];
+        if (priced.Count == 0)
         {
             throw new LlmOpsException("NoInstanceMatches", ErrorKind.NotFound,
                 $"Of {Number(instances.Count)} instances none has a known {request.PriceType} price.", request.PriceType);
@@ -28,9 +29,10 @@ internal static class FleetShortage
         // The largest of them is the hardest, so that its remedy serves the others too.
         RequestSize worst = unserved.MaxBy(size => size.InputLength + size.OutputLength);
         string others = unserved.Count == 1 ? "" : $" (and {Number(unserved.Count - 1)} other sizes)";
+        string known = priced.Count == instances.Count ? "" : $" with a known {request.PriceType} price";
         throw new LlmOpsException("RequestSizeNotServed", ErrorKind.NotSupported,
-            $"None of {Number(instances.Count)} instances can answer requests of {worst}{others} to {request.Deployment.Model.Name}: "
-            + Why(request, instances, worst, capacity), worst);
+            $"None of {Number(priced.Count)} instances{known} can answer requests of {worst}{others} to {request.Deployment.Model.Name}: "
+            + Why(request, priced, worst, capacity), worst);
     }
 
     /// <summary>The error that there are not enough instances of each type.</summary>
@@ -50,10 +52,10 @@ internal static class FleetShortage
     }
 
     private static string Why(
-        FleetRequest request, IReadOnlyList<GpuInstance> instances, RequestSize size, FleetCapacity capacity)
+        FleetRequest request, List<GpuInstance> priced, RequestSize size, FleetCapacity capacity)
     {
         (PerformanceEstimate Estimate, GpuInstance Instance, ParallelLayout Layout)? nearest = null;
-        foreach (GpuInstance instance in instances.Where(instance => instance.Price(request.PriceType) is > 0))
+        foreach (GpuInstance instance in priced)
         {
             foreach (Quantization quantization in request.AllowedQuantizations)
             {

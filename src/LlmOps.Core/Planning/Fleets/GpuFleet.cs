@@ -40,7 +40,7 @@ public sealed class GpuFleet
     public double TargetUtilization => _request.TargetUtilization;
 
     /// <summary>Instances, whichever they are, that can be lost while the others carry the load.</summary>
-    public int SpareInstances => _request.SpareInstances;
+    public int SpareInstance => _request.SpareInstance;
 
     public PriceType PriceType => _request.PriceType;
 
@@ -50,11 +50,11 @@ public sealed class GpuFleet
     /// <summary>The fleet in a line: <c>3x g6e.xlarge + 1x p5.4xlarge</c>.</summary>
     public string Fleet => string.Join(" + ", Members
         .GroupBy(member => member.Instance)
-        .Select(type => FormattableString.Invariant($"{type.Sum(member => member.Count)}x {type.Key}")));
+        .Select(type => FormattableString.Invariant($"{type.Sum(member => member.InstanceCount)}x {type.Key}")));
 
-    public int InstanceCount => Members.Sum(member => member.Count);
+    public int InstanceCount => Members.Sum(member => member.InstanceCount);
 
-    public int GpuCount => Members.Sum(member => member.Count * member.GpuCount);
+    public int GpuCount => Members.Sum(member => member.InstanceCount * member.GpuCount);
 
     /// <summary>Output tokens that the requests come to in a second.</summary>
     public double TokensPerSecond => Members.Sum(member => member.TokensPerSecond);
@@ -97,7 +97,7 @@ public sealed class GpuFleet
     public double GapPercent => IsOptimal ? 0 : 100 * (1 - (LowerBoundUsdPerHour / UsdPerHour));
 
     /// <summary>Where the times come from, the weakest of them.</summary>
-    public Evidence Evidence => Members.SelectMany(member => member.Shares).Max(share => share.Evidence);
+    public Evidence Evidence => Members.Max(member => member.Evidence);
 
     public override string ToString() => FormattableString.Invariant($"{Fleet}: {UsdPerHour:0.00} USD/h");
 }

@@ -13,7 +13,7 @@ public sealed class GpuFleetMember
         _instance = option.Instance;
         _layout = option.Layout;
         Quantization = option.Quantization.Name;
-        Count = count;
+        InstanceCount = count;
         UsdPerInstanceHour = option.UsdPerHour;
         PriceType = priceType;
         Shares = shares;
@@ -22,7 +22,7 @@ public sealed class GpuFleetMember
     }
 
     /// <summary>Instances of this type.</summary>
-    public int Count { get; }
+    public int InstanceCount { get; }
 
     /// <summary>The provider's name of the instance.</summary>
     public string Instance => _instance.Name;
@@ -55,12 +55,12 @@ public sealed class GpuFleetMember
     public double Load { get; }
 
     /// <summary>Percent of what these instances can answer within the objectives.</summary>
-    public double UtilizationPercent => 100 * Load / Count;
+    public double UtilizationPercent => 100 * Load / InstanceCount;
 
     /// <summary>
     /// The same where servers turn out as slow as the estimates' lower bound; above 100 they would not keep up.
     /// </summary>
-    public double UtilizationHighPercent => 100 * LoadHigh / Count;
+    public double UtilizationHighPercent => 100 * LoadHigh / InstanceCount;
 
     /// <summary>Requests of all sizes in a second.</summary>
     public double RequestsPerSecond => Shares.Sum(share => share.RequestsPerSecond);
@@ -75,7 +75,7 @@ public sealed class GpuFleetMember
     public double UsdPerInstanceHour { get; }
 
     /// <summary>Of all these instances.</summary>
-    public double UsdPerHour => Count * UsdPerInstanceHour;
+    public double UsdPerHour => InstanceCount * UsdPerInstanceHour;
 
     /// <summary>Of all these instances in 730 hours.</summary>
     public double UsdPerMonth => UsdPerHour * GpuFleet.HoursPerMonth;
@@ -91,8 +91,11 @@ public sealed class GpuFleetMember
     /// <summary>The sizes of requests that these instances answer.</summary>
     public IReadOnlyList<GpuFleetShare> Shares { get; }
 
+    /// <summary>Where the times come from, the weakest of them.</summary>
+    public Evidence Evidence => Shares.Max(share => share.Evidence);
+
     private double LoadHigh { get; }
 
     public override string ToString() =>
-        FormattableString.Invariant($"{Count}x {Instance} ({Quantization} {Layout})");
+        FormattableString.Invariant($"{InstanceCount}x {Instance} ({Quantization} {Layout})");
 }

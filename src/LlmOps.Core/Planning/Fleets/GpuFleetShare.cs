@@ -59,5 +59,5 @@ public sealed class GpuFleetShare
     public Evidence Evidence => _ofCopy.Evidence;
 
     public override string ToString() => FormattableString.Invariant(
-        $"{SharePercent:0.#} % of {InputLength} + {OutputLength} tokens: {RequestsPerSecond:0.###} requests/s");
+        $"{SharePercent:0.#} % of {InputLength} + {OutputLength} tokens: {RequestsPerSecond:G3} requests/s");
 }
