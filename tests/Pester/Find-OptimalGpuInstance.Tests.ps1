@@ -181,6 +181,33 @@ Describe 'Find-OptimalGpuInstance with as many users as can be' {
     }
 }
 
+Describe 'Find-OptimalGpuInstance with a calibration of times' {
+    It 'uses the user''s measurements, by object' {
+        $job = @{ Gpu = 'H100-80GB'; Provider = 'Lambda'; BatchSize = 8; InputLength = 1024; OutputLength = 256; WarningAction = 'SilentlyContinue' }
+        $before = @(Find-OptimalGpuInstance Llama-3.1-8B @job)[0]
+        $rows = 1, 8, 32 | ForEach-Object {
+            $estimate = Get-LlmPerformanceEstimate Llama-3.1-8B H100 -BatchSize $_ -InputLength 1024 -OutputLength 256
+            [pscustomobject]@{
+                Model = 'Llama-3.1-8B'; Gpu = 'H100'; BatchSize = $_; InputLength = 1024; OutputLength = 256
+                TpotMs = 2 * $estimate.TimePerOutputTokenMs; TtftMs = 2 * $estimate.TimeToFirstTokenMs
+            }
+        }
+        $env:LLMOPS_DATA = Join-Path $TestDrive 'data'
+        try {
+            $calibration = $rows | New-LlmCalibration twice -WarningAction SilentlyContinue
+            $after = @(Find-OptimalGpuInstance Llama-3.1-8B @job -Calibration $calibration)[0]
+            $after.TotalSeconds / $before.TotalSeconds | Should -BeGreaterThan 1.9
+            $after.TotalSeconds / $before.TotalSeconds | Should -BeLessThan 2.1
+            (Find-OptimalGpuInstance Llama-3.1-8B @job -Calibration twice)[0].TotalSeconds | Should -Be $after.TotalSeconds
+            $result = Invoke-Recorded { Find-OptimalGpuInstance Llama-3.1-8B @job -Calibration thrice }
+            $result.Output.Count | Should -Be 0
+            $result.Errors[0].FullyQualifiedErrorId | Should -BeExactly 'CalibrationNotFound,LlmOps.Commands.FindOptimalGpuInstanceCommand'
+        } finally {
+            Remove-Item Env:LLMOPS_DATA
+        }
+    }
+}
+
 Describe 'Find-OptimalGpuInstance sweeps' {
     It 'ranks anew for each combination and has the values on each object' {
         $found = @(Find-OptimalGpuInstance Llama-2-7B -Instance g5.xlarge -Region us-east-1 -Quantization FP16, INT8 -BatchSize 1, 2 -InputLength 64, 128 -OutputLength 32 -WarningAction SilentlyContinue)

@@ -3,6 +3,7 @@ using System.Management.Automation;
 using LlmOps.Binding;
 using LlmOps.Completion;
 using LlmOps.Core;
+using LlmOps.Core.Calibration;
 using LlmOps.Core.Hardware;
 using LlmOps.Core.Memory;
 using LlmOps.Core.Models;
@@ -27,6 +28,7 @@ public sealed class FindOptimalGpuInstanceCommand : LlmOpsCmdlet
     private readonly ResolvedValues<string, Quantization> _allowed;
     private InstanceFilter? _filter;
     private IReadOnlyList<GpuInstance>? _named;
+    private TimeCalibration? _calibration;
     private bool _nothingToRank;
 
     public FindOptimalGpuInstanceCommand()
@@ -156,6 +158,11 @@ public sealed class FindOptimalGpuInstanceCommand : LlmOpsCmdlet
     public PriceType PriceType { get; set; } = PriceType.OnDemand;
 
     [Parameter]
+    [ValidateNotNull]
+    [ArgumentCompleter(typeof(TimeCalibrationNameCompleter))]
+    public CalibrationReference? Calibration { get; set; }
+
+    [Parameter]
     [Converted(typeof(double?), IsSingle = true)]
     public double? PrefillAlpha { get; set; }
 
@@ -240,8 +247,9 @@ public sealed class FindOptimalGpuInstanceCommand : LlmOpsCmdlet
             Pareto = Pareto,
             AdjustOffloading = AdjustOffloading,
             PriceType = PriceType,
-            Prefill = Calibration(nameof(PrefillAlpha), PrefillAlpha, nameof(PrefillBetaSeconds), PrefillBetaSeconds),
-            Decode = Calibration(nameof(DecodeAlpha), DecodeAlpha, nameof(DecodeBetaSeconds), DecodeBetaSeconds),
+            Calibration = _calibration,
+            Prefill = Phase(nameof(PrefillAlpha), PrefillAlpha, nameof(PrefillBetaSeconds), PrefillBetaSeconds),
+            Decode = Phase(nameof(DecodeAlpha), DecodeAlpha, nameof(DecodeBetaSeconds), DecodeBetaSeconds),
         };
         Sweep<OptimizationRequest> sweep = new Sweep<OptimizationRequest>(seed)
             .Over(quantizations, (r, quantization) => r with { Workload = r.Workload with { Quantization = quantization } })
@@ -289,7 +297,7 @@ public sealed class FindOptimalGpuInstanceCommand : LlmOpsCmdlet
     }
 
     /// <summary>The user's own calibration, where one is given.</summary>
-    private PhaseCalibration? Calibration(string alphaName, double? alpha, string betaName, double betaSeconds) =>
+    private PhaseCalibration? Phase(string alphaName, double? alpha, string betaName, double betaSeconds) =>
         MyInvocation.BoundParameters.ContainsKey(alphaName) || MyInvocation.BoundParameters.ContainsKey(betaName)
             ? new PhaseCalibration(alpha, betaSeconds)
             : null;
@@ -297,6 +305,7 @@ public sealed class FindOptimalGpuInstanceCommand : LlmOpsCmdlet
     /// <summary>Reads the conditions; the performance model, which a record may bring, is not among them.</summary>
     private void ReadConditions()
     {
+        _calibration = Calibration?.Resolve<TimeCalibration>(ResolveLiteralPath);
         IReadOnlyList<GpuSpec>? gpus = Gpu is null ? null : ResolveEach(Gpu, gpu => gpu.Resolve());
         InstanceFilter filter = new(Provider, Region, gpus, MaxUsdPerHour, PriceType);
         if (Instance is not null)
