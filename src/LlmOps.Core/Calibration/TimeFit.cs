@@ -1,8 +1,10 @@
 namespace LlmOps.Core.Calibration;
 
 /// <summary>
-/// Fits measured = α · computed + β with β ≥ 0 by least squares on relative errors, with outliers weighted down by Tukey's biweight
-/// about a start that they do not reach: the median slope (Theil 1950, Sen 1968) or the median ratio.
+/// Fits measured = α · computed + β with β ≥ 0 by least squares on the logarithms of predicted over measured, which weigh too long
+/// and too short alike, with outliers weighted down by Tukey's biweight about a start that they do not reach: the median slope
+/// (Theil 1950, Sen 1968) or the median ratio. A constant is kept where rows that were left out are met better with it than without,
+/// and a factor where they are met better than by the estimate as it is.
 /// </summary>
 internal static class TimeFit
 {
@@ -14,6 +16,8 @@ internal static class TimeFit
     private const double TukeyWidth = 4.685;
     private const double NormalMedian = 0.6745;
     private const int MostRounds = 100;
+    private const double LongestStep = 3;
+    private const double SmallestError = 1e-12;
 
     // Repeated measurements of one server differ by that much; rows within it are no outliers, however well the others agree.
     private const double SmallestScale = 0.01;
@@ -24,6 +28,13 @@ internal static class TimeFit
     // Each row is left out alone up to that many; more are left out in groups.
     private const int MostAlone = 500;
     private const int Groups = 100;
+
+    private enum Form
+    {
+        AsEstimated,
+        Factor,
+        Line,
+    }
 
     /// <summary>A measured time, and what is computed for it without calibration, in milliseconds.</summary>
     /// <param name="Computed">As the formulas have it.</param>
@@ -41,19 +52,56 @@ internal static class TimeFit
     /// <summary>What was fitted, and what each pair is predicted at without itself in the fit (NaN for a single pair).</summary>
     public static (PhaseTimeCalibration Calibration, double[] LeftOut) Fit(IReadOnlyList<Pair> pairs)
     {
-        Line line = Of(pairs);
-        double[] leftOut = LeftOut(pairs);
+        (Form form, double[] leftOut) = Chosen(pairs);
+        Line line = Of(pairs, form);
         return (Judged(pairs, [.. pairs.Select(pair => pair.At(line))], pairs.Count > 1 ? leftOut : null) with
         {
             Alpha = line.Alpha,
             BetaMs = line.BetaMs,
             Note = pairs.Count == 1 ? "one measurement: a factor alone, and no error of it is known"
+                : form == Form.AsEstimated ? "neither a factor nor a constant meets rows that were left out better than the estimate as it is; nothing is corrected"
                 : !HasConstant(pairs) ? FormattableString.Invariant(
                     $"a factor alone: computed times differ by {Spread(pairs):0.##} times, too little to tell a constant from it")
                 : pairs.Count == 2 ? "two measurements, which two coefficients meet exactly: others must say how far off it is"
                 : null,
         }, leftOut);
     }
+
+    /// <summary>The form that meets rows best that were left out, the simpler one of two that are as good.</summary>
+    private static (Form Form, double[] LeftOut) Chosen(IReadOnlyList<Pair> pairs)
+    {
+        double[] factor = LeftOut(pairs, Form.Factor);
+        if (pairs.Count == 1)
+        {
+            return (Form.Factor, factor);
+        }
+
+        double[] estimated = [.. pairs.Select(pair => pair.Estimated)];
+        double best = MeanError(pairs, factor);
+        (Form form, double[] leftOut) = (Form.Factor, factor);
+        if (HasConstant(pairs))
+        {
+            double[] line = LeftOut(pairs, Form.Line);
+
+            // Of two rows one alone is left, which says nothing of a constant.
+            if (pairs.Count == 2 || MeanError(pairs, line) < best)
+            {
+                (form, leftOut, best) = (Form.Line, line, MeanError(pairs, line));
+            }
+        }
+
+        // Where rows are of several kinds, the mean can fall while most rows get worse.
+        return best <= MeanError(pairs, estimated) + SmallestError
+            && MedianError(pairs, leftOut) <= MedianError(pairs, estimated) + SmallestError
+            ? (form, leftOut)
+            : (Form.AsEstimated, estimated);
+    }
+
+    private static double MeanError(IReadOnlyList<Pair> pairs, double[] predicted) =>
+        pairs.Select((pair, i) => Math.Abs(Math.Log(predicted[i] / pair.Measured))).Average();
+
+    private static double MedianError(IReadOnlyList<Pair> pairs, double[] predicted) =>
+        Quantile([.. pairs.Select((pair, i) => Math.Abs((predicted[i] / pair.Measured) - 1)).Order()], 0.5);
 
     /// <summary>How far predictions are off, and between what bounds.</summary>
     /// <param name="pairs">What was measured.</param>
@@ -84,7 +132,7 @@ internal static class TimeFit
     private static bool HasConstant(IReadOnlyList<Pair> pairs) =>
         pairs.Count >= 2 && Spread(pairs) >= (pairs.Count == 2 ? LeastSpreadOfTwo : LeastSpread);
 
-    private static double[] LeftOut(IReadOnlyList<Pair> pairs)
+    private static double[] LeftOut(IReadOnlyList<Pair> pairs, Form form)
     {
         double[] predicted = new double[pairs.Count];
         int folds = pairs.Count <= MostAlone ? pairs.Count : Groups;
@@ -99,7 +147,7 @@ internal static class TimeFit
                 }
             }
 
-            Line line = others.Count == 0 ? new Line(double.NaN, double.NaN) : Of(others);
+            Line line = others.Count == 0 ? new Line(double.NaN, double.NaN) : Of(others, form);
             for (int i = fold; i < pairs.Count; i += folds)
             {
                 predicted[i] = pairs[i].At(line);
@@ -109,9 +157,14 @@ internal static class TimeFit
         return predicted;
     }
 
-    private static Line Of(IReadOnlyList<Pair> pairs)
+    private static Line Of(IReadOnlyList<Pair> pairs, Form form)
     {
-        bool hasConstant = HasConstant(pairs);
+        if (form == Form.AsEstimated)
+        {
+            return new Line(1, 0);
+        }
+
+        bool hasConstant = form == Form.Line && HasConstant(pairs);
         double[] ratios = [.. pairs.Select(pair => pair.Measured / pair.Computed).Order()];
         Line line = Bounded(Quantile(ratios, 0.5), 0);
         double scale = Scale(pairs, line, 1);
@@ -130,7 +183,7 @@ internal static class TimeFit
                 weights[i] = inner <= 0 ? 0 : inner * inner;
             }
 
-            Line next = Weighted(pairs, weights, hasConstant) ?? line;
+            Line next = Weighted(pairs, line, weights, hasConstant) ?? line;
             bool isSettled = Math.Abs(next.Alpha - line.Alpha) <= 1e-12 * line.Alpha && Math.Abs(next.BetaMs - line.BetaMs) <= 1e-12;
             line = next;
             if (isSettled)
@@ -143,7 +196,7 @@ internal static class TimeFit
     }
 
     private static double Residual(in Pair pair, in Line line) =>
-        (((line.Alpha * pair.Computed) + line.BetaMs) / pair.Measured) - 1;
+        Math.Log(((line.Alpha * pair.Computed) + line.BetaMs) / pair.Measured);
 
     /// <summary>The median size of residuals, of few rows a larger one: as many as there are coefficients are met by any line.</summary>
     private static double Scale(IReadOnlyList<Pair> pairs, Line line, int coefficients)
@@ -175,18 +228,22 @@ internal static class TimeFit
         return slope > 0 && start >= 0 ? Bounded(slope, start) : null;
     }
 
-    /// <summary>The least sum of weighted squares with β ≥ 0; null where the weights leave nothing to fit.</summary>
-    private static Line? Weighted(IReadOnlyList<Pair> pairs, double[] weights, bool hasConstant)
+    /// <summary>
+    /// One step of Gauss and Newton to the least sum of weighted squares with β ≥ 0; null where the weights leave nothing to fit.
+    /// </summary>
+    private static Line? Weighted(IReadOnlyList<Pair> pairs, Line line, double[] weights, bool hasConstant)
     {
         double xx = 0, xy = 0, yy = 0, x1 = 0, y1 = 0;
         for (int i = 0; i < weights.Length; i++)
         {
-            double x = pairs[i].Computed / pairs[i].Measured, y = 1 / pairs[i].Measured, w = weights[i];
+            double now = (line.Alpha * pairs[i].Computed) + line.BetaMs;
+            double x = pairs[i].Computed / now, y = 1 / now, w = weights[i];
+            double target = Math.Clamp(1 - Residual(pairs[i], line), 1 / LongestStep, LongestStep);
             xx += w * x * x;
             xy += w * x * y;
             yy += w * y * y;
-            x1 += w * x;
-            y1 += w * y;
+            x1 += w * x * target;
+            y1 += w * y * target;
         }
 
         if (!(xx > 0))

@@ -58,7 +58,6 @@ public sealed class TimeFitTests
         Assert.True(fit.IsSound);
     }
 
-    /// <summary>The measure of error is relative: of 11, 12 and 13 for 10 the factor with the least squares of a·10/m - 1.</summary>
     [Fact]
     public void Times_that_lie_close_together_give_a_factor_alone_and_say_so()
     {
@@ -87,10 +86,42 @@ public sealed class TimeFitTests
         Assert.Equal(0, falling.BetaMs);
         Assert.InRange(falling.Alpha, 0.8, 28 / 30.0);
 
-        (PhaseTimeCalibration flat, _) = TimeFit.Fit([new(10, 1, 30), new(20, 1, 20), new(30, 1, 10)]);
+        (PhaseTimeCalibration flat, _) = TimeFit.Fit([new(10, 1, 40), new(20, 1, 40), new(30, 1, 40), new(40, 1, 40)]);
         Assert.Equal(0.001, flat.Alpha);
-        Assert.InRange(flat.BetaMs, 9, 30);
+        Assert.InRange(flat.BetaMs, 39.9, 40);
         Assert.True(flat.IsSound);
+    }
+
+    /// <summary>A fit to the others would be further off than the estimate is.</summary>
+    [Fact]
+    public void What_no_line_meets_better_is_left_as_it_is_estimated()
+    {
+        (PhaseTimeCalibration fit, double[] leftOut) = TimeFit.Fit([new(10, 1, 30), new(20, 1, 20), new(30, 1, 10)]);
+
+        Assert.Equal((1, 0), (fit.Alpha, fit.BetaMs));
+        Assert.Equal([10, 20, 30], leftOut);
+        Assert.Equal(fit.Before, fit.LeftOut);
+        Assert.Contains("nothing is corrected", fit.Note, StringComparison.Ordinal);
+    }
+
+    /// <summary>
+    /// Two servers in one table: the mean error falls with a factor between them, but the error of most rows grows.
+    /// </summary>
+    [Fact]
+    public void What_is_right_for_most_rows_is_not_spoilt_for_the_few()
+    {
+        (PhaseTimeCalibration fit, _) = TimeFit.Fit(
+            [.. Enumerable.Range(0, 40).Select(i => new TimeFit.Pair(10, 1, i % 5 < 2 ? 13 : 10.01))]);
+
+        Assert.True(fit.LeftOut!.MedianPercent <= fit.Before.MedianPercent + 1e-9);
+    }
+
+    [Fact]
+    public void Ratios_above_and_below_weigh_alike()
+    {
+        (PhaseTimeCalibration fit, _) = TimeFit.Fit([.. Enumerable.Range(0, 40).Select(i => new TimeFit.Pair(10, 1, i % 2 == 0 ? 18 : 12))]);
+
+        Assert.Equal(Math.Sqrt(1.8 * 1.2), fit.Alpha, 1e-6);
     }
 
     [Fact]
