@@ -224,7 +224,7 @@ Describe 'Views' {
         @{ Type = 'QuantizationComparison'; Labels = 'Size GB', 'Saved %', 'USD/M tokens', 'Quality %' }
         @{ Type = 'ServerLogMeasurement'; Labels = 'Weights GiB', 'Activ. GiB', 'KV cache GiB', 'KV tokens' }
         @{ Type = 'ParallelismLayout'; Labels = 'Weights GiB', 'KV GiB', 'TTFT ms', 'TPOT ms', 'Tokens/s', 'Link %' }
-        @{ Type = 'ConfigurationCandidate'; Labels = 'Latency ms', 'USD/month', 'USD /k req.' }
+        @{ Type = 'ConfigurationCandidate'; Labels = 'Latency ms', 'USD/month', 'USD/k req.' }
         @{ Type = 'InstanceEvaluation'; Labels = 'Tokens/s', 'USD/h', 'USD/M tokens' }
     ) {
         $views = (Get-FormatData -TypeName @($samples[$Type])[0].GetType().FullName).FormatViewDefinition.Control

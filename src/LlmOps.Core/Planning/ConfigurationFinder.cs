@@ -109,11 +109,12 @@ public static class ConfigurationFinder
     /// <summary>A copy over all of so many GPUs: by tensor parallelism, with engines that divide layers alone by a pipeline.</summary>
     private static ParallelLayout? LayoutOf(in MemoryRequest deployment, int gpus)
     {
+        bool layersAlone = deployment.Engine is Engine.LlamaCpp or Engine.Transformers;
         foreach (ParallelLayout layout in ParallelLayout.Of(deployment.Model, gpus, deployment.Engine))
         {
-            bool isWhole = layout.Copies == 1 && layout.Expert == 1 && (layout.Tensor == gpus || layout.Pipeline == gpus);
-            bool isMostly = deployment.Engine is Engine.LlamaCpp or Engine.Transformers || layout.Pipeline == 1;
-            if (isWhole && isMostly && ParallelismLimits.Refusal(deployment, layout) is null)
+            if (layout is { Copies: 1, Expert: 1 }
+                && (layersAlone ? layout.Pipeline : layout.Tensor) == gpus
+                && ParallelismLimits.Refusal(deployment, layout) is null)
             {
                 return layout;
             }
