@@ -89,6 +89,15 @@ public static class WeightKernels
         return kernel;
     }
 
+    /// <summary>The same for the weights of a deployment; llama.cpp reads any GGUF file as it is.</summary>
+    internal static WeightKernel Of(in MemoryRequest deployment, out string? note)
+    {
+        note = null;
+        return IsOwnGguf(deployment)
+            ? WeightKernel.Native
+            : Of(deployment.EffectiveQuantization, deployment.Gpu!, deployment.Engine, out note);
+    }
+
     /// <summary>
     /// Why a planner should give no times for a deployment's weights: there are no kernels for them on the GPU, or what was measured
     /// of them contradicts the model of times; null where it can.
@@ -96,25 +105,19 @@ public static class WeightKernels
     internal static string? WhyNotTimed(in MemoryRequest deployment)
     {
         Quantization quantization = deployment.EffectiveQuantization;
-        if (IsOwnGguf(deployment))
-        {
-            return null;
-        }
-
         if (deployment.Engine == Engine.TensorRtLlm && IsExpanded(quantization))
         {
             return $"times of weights in {quantization}, which lose to 16 bits from some {ExpandedLosesFrom} sequences on, "
                 + "are not predicted for TensorRT-LLM";
         }
 
-        return Of(quantization, deployment.Gpu!, deployment.Engine, out string? note)
-            is WeightKernel.Missing or WeightKernel.NotMeasured ? note : null;
+        return Of(deployment, out string? note) is WeightKernel.Missing or WeightKernel.NotMeasured ? note : null;
     }
 
     /// <summary>Whether kernels made for the format were among what the model of times was fitted to.</summary>
     internal static bool AreMeasured(in MemoryRequest deployment) =>
         IsOwnGguf(deployment) || (IsMeasured(deployment.EffectiveQuantization)
-            && Of(deployment.EffectiveQuantization, deployment.Gpu!, deployment.Engine, out _) == WeightKernel.Native);
+            && Of(deployment, out _) == WeightKernel.Native);
 
     /// <summary>Whether weights are expanded to 16 bits before they are multiplied, whatever units the GPU has.</summary>
     internal static bool IsExpanded(Quantization quantization) => quantization is { IsQuantized: true, ComputeBytes: >= 2 };

@@ -8,9 +8,6 @@ namespace LlmOps.Core.Planning;
 /// <summary>Finds the GPU, precision and batch size that serve a model's load within a latency and a budget.</summary>
 public static class ConfigurationFinder
 {
-    /// <summary>Hours of a mean month (365 · 24 / 12), as cloud providers bill it.</summary>
-    public const double HoursOfMonth = 730;
-
     private const double SecondsPerDay = 86400;
     private const double HoursPerDay = 24;
 
@@ -35,7 +32,7 @@ public static class ConfigurationFinder
         foreach (IGrouping<GpuSpec, GpuInstance> offers in instances
             .Where(i => i.Price(priceType) is not null && gpus?.Contains(i.Gpu) != false).GroupBy(i => i.Gpu))
         {
-            foreach (Quantization quantization in request.Quantizations ?? Precisions(request.Deployment with { Gpu = offers.Key }))
+            foreach (Quantization? quantization in request.Quantizations ?? Precisions(request.Deployment with { Gpu = offers.Key }))
             {
                 foreach (long batch in request.BatchSizes ?? DefaultBatchSizes)
                 {
@@ -49,7 +46,9 @@ public static class ConfigurationFinder
                     };
                     try
                     {
-                        candidates.Add(Best(request, deployment, [.. offers]));
+                        candidates.Add(WeightKernels.WhyNotTimed(deployment) is { } reason
+                            ? Describe(request, deployment, reason)
+                            : Best(request, deployment, [.. offers]));
                     }
                     catch (LlmOpsException e) when (e.Kind == ErrorKind.NotSupported)
                     {
@@ -65,14 +64,14 @@ public static class ConfigurationFinder
             : throw refusal;
     }
 
-    /// <summary>The model's own precision, and the smaller ones that the engine serves on that GPU.</summary>
-    private static IEnumerable<Quantization> Precisions(MemoryRequest deployment)
+    /// <summary>The model's own precision, for which null stands, and the smaller ones that the engine serves on that GPU.</summary>
+    private static IEnumerable<Quantization?> Precisions(MemoryRequest deployment)
     {
         Quantization own = deployment.EffectiveQuantization;
         return EngineMemory.Of(deployment.Engine).SmallerWeights(deployment)
             .Select(Quantization.Parse)
             .Where(smaller => smaller.BitsPerWeight < own.BitsPerWeight)
-            .Prepend(own);
+            .Prepend(null);
     }
 
     /// <summary>The number of GPUs a copy that is accepted with the best score; of those that are not, the fastest.</summary>
@@ -139,13 +138,13 @@ public static class ConfigurationFinder
         double copies = Math.Max(1, Math.Ceiling(rate / (request.TargetUtilization * times.RequestsPerSecond!.Value)));
         (GpuInstance instance, double count, double usd) = offers
             .Select(offer => (Offer: offer, Count: Math.Ceiling(copies / (offer.GpuCount / layout.GpusOfCopy))))
-            .Select(choice => (choice.Offer, choice.Count, Usd: choice.Count * choice.Offer.Price(priceType)!.Value * HoursOfMonth))
+            .Select(choice => (choice.Offer, choice.Count, Usd: choice.Count * choice.Offer.Price(priceType)!.Value * Units.HoursPerMonth))
             .OrderBy(choice => choice.Usd)
             .ThenBy(choice => choice.Count)
             .ThenBy(choice => choice.Offer.Name, StringComparer.Ordinal)
             .First();
         double latency = 1000 * times.TotalSeconds!.Value;
-        double usdPerRequest = usd / (request.RequestsPerDay * HoursOfMonth / HoursPerDay);
+        double usdPerRequest = usd / (request.RequestsPerDay * Units.HoursPerMonth / HoursPerDay);
         return Describe(request, deployment, ConfigurationRanking.Rejection(request, latency, usd), layout, new Rental(
             times, copies, instance, count, usd, usdPerRequest));
     }
@@ -193,7 +192,7 @@ public static class ConfigurationFinder
             UsdPerGpuHour = usdPerHour / instance?.GpuCount,
             PriceDate = instance?.DateOf(request.PriceType),
             PriceSource = instance?.SourceOf(request.PriceType),
-            HoursPerMonth = HoursOfMonth,
+            HoursPerMonth = Units.HoursPerMonth,
             UsdPerMonth = rental?.UsdPerMonth,
             UsdPerRequest = rental?.UsdPerRequest,
             Score = rental is null ? 0 : ConfigurationRanking.Score(request, latency!.Value, rental.UsdPerRequest),

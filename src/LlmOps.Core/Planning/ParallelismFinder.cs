@@ -41,13 +41,15 @@ public static class ParallelismFinder
         new PerformanceEstimateRequest(
             deployment with { Parallelism = Parallelism.None }, request.InputLength, request.OutputLength).Validate();
 
+        // Without kernels for the format no layout works.
+        string? missing = WeightKernels.Of(deployment, out string? note) == WeightKernel.Missing ? note : null;
         List<ParallelismLayout> found = [];
         foreach (int count in request.GpuCounts.Distinct())
         {
             foreach (ParallelLayout layout in ParallelLayout.Of(deployment.Model, count, deployment.Engine))
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                found.Add(ParallelismLimits.Refusal(deployment, layout) is { } reason
+                found.Add((missing ?? ParallelismLimits.Refusal(deployment, layout)) is { } reason
                     ? Describe(request, layout, count, new Outcome(reason))
                     : Evaluate(request, layout, count));
             }
@@ -227,6 +229,11 @@ public static class ParallelismFinder
             {
                 notes.Add(Text($"{layout.GpusOfCopy} GPUs taken to be joined by that link; networks between machines are slower"));
             }
+        }
+
+        if (WeightKernels.Of(deployment, out string? kernels) != WeightKernel.Native)
+        {
+            notes.Add(kernels!);
         }
 
         if (gpuCount > layout.GpuCount)

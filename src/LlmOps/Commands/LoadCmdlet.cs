@@ -8,7 +8,6 @@ namespace LlmOps.Commands;
 /// <summary>The engine and its settings, and the load that it serves, whatever the model is divided over.</summary>
 public abstract class LoadCmdlet : LlmOpsCmdlet
 {
-
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [Converted(typeof(Core.Memory.Engine))]
     [ArgumentCompleter(typeof(EngineCompleter))]

@@ -114,6 +114,18 @@ public sealed class ConfigurationFinderTests
     }
 
     [Fact]
+    public void Formats_that_no_time_can_be_given_for_are_not_ranked()
+    {
+        ConfigurationRequest request = Request("Llama-3.1-8B", 1000, 60_000) with { BatchSizes = [1] };
+        ILookup<string, ConfigurationCandidate> found = ConfigurationFinder.Evaluate(
+            request, [Machine("L40S", 1, 2), Machine("T4", 8, 4)]).ToLookup(c => c.Gpu);
+
+        Assert.Equal("the kernels for AWQ on T4 were not measured", found["T4"].Single(c => c.Quantization == "AWQ").RejectionReason);
+        Assert.Equal(Evidence.Fitted, found["L40S"].Single(c => c.Quantization == "FP8").Evidence);
+        Assert.Equal(Evidence.Assumed, found["L40S"].Single(c => c.Quantization == "AWQ").Evidence);
+    }
+
+    [Fact]
     public void An_engine_that_can_serve_none_of_the_combinations_is_an_error()
     {
         ConfigurationRequest request = Request("Llama-3.1-8B", 1000, 60_000);

@@ -153,6 +153,21 @@ public sealed class ParallelismFinderTests
     }
 
     [Fact]
+    public void Formats_without_kernels_are_refused_and_others_that_were_not_measured_noted()
+    {
+        ParallelismRequest request = Request("Llama-3.1-8B", "V100-32GB", 1);
+        MemoryRequest In(string format) => request.Deployment with { Quantization = Precision.Quantization.Parse(format) };
+
+        ParallelismLayout missing = ParallelismFinder.Find(request with { Deployment = In("AWQ") }).Single();
+        Assert.Null(missing.Rank);
+        Assert.Equal("vLLM has no kernels for AWQ on V100-32GB", missing.RejectionReason);
+
+        ParallelismLayout noted = ParallelismFinder.Find(request with { Deployment = In("GPTQ") }).Single();
+        Assert.Equal((1, Evidence.Assumed), (noted.Rank, noted.Evidence));
+        Assert.Contains("the kernels for GPTQ on V100-32GB were not measured", noted.Notes);
+    }
+
+    [Fact]
     public void Numbers_out_of_bounds_are_refused_by_name()
     {
         Refused(Request("Llama-3.1-8B", "H100-80GB", 0), "GpuCount is 0");
