@@ -1,4 +1,5 @@
 using System.Text;
+using LlmOps.Core.Performance.StepTime;
 
 namespace LlmOps.Accuracy;
 
@@ -14,7 +15,7 @@ internal interface IReportSection
 
 /// <summary>
 /// Writes <c>docs/accuracy.md</c> and its figures: <c>dotnet run --project tests/LlmOps.Accuracy -c Release</c> from the
-/// repository's root, or with the folder to write to.
+/// repository's root, or with the folder to write to. With <c>fit</c> the step-time model is fitted first, which takes minutes.
 /// </summary>
 internal static class Program
 {
@@ -28,13 +29,18 @@ internal static class Program
         """.ReplaceLineEndings("\n");
 
     /// <summary>Further kinds of predictions are added here.</summary>
-    internal static IReportSection[] Sections() => [new VllmMemorySection()];
+    internal static IReportSection[] Sections() => [new VllmMemorySection(), new ServingSection()];
 
     internal static string Document(IEnumerable<IReportSection> sections) =>
         s_introduction + string.Concat(sections.Select(section => "\n" + section.Text().ReplaceLineEndings("\n")));
 
     private static int Main(string[] arguments)
     {
+        if (arguments is ["fit"])
+        {
+            return Fit();
+        }
+
         string folder = arguments.Length > 0 ? arguments[0] : "docs";
         if (arguments.Length == 0 && !File.Exists("LlmOps.sln"))
         {
@@ -51,6 +57,23 @@ internal static class Program
             File.WriteAllText(Path.Combine(folder, fileName), svg, encoding);
         }
 
+        return 0;
+    }
+
+    /// <summary>Fits the step-time model and keeps what it predicts of each group without it; both files are compiled in.</summary>
+    private static int Fit()
+    {
+        if (!File.Exists(StepTimeFile.Path))
+        {
+            Console.Error.WriteLine("Run this in the repository's root.");
+            return 1;
+        }
+
+        StepTimeData fitted = ServingFit.Full(ServingRow.All.Where(row => row.IsFitted), ServingFit.Priors());
+        ServingLeftOut leftOut = ServingLeftOut.Compute(fitted, Console.Error.WriteLine);
+        leftOut.Write(Path.Combine("tests", "LlmOps.Accuracy", "Data", ServingLeftOut.FileName));
+        StepTimeFile.Update(fitted, leftOut);
+        Console.Error.WriteLine("Run it again without 'fit' for the document.");
         return 0;
     }
 }

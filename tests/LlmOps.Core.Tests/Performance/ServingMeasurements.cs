@@ -9,8 +9,7 @@ namespace LlmOps.Core.Tests.Performance;
 /// <summary>
 /// Measured times of servers: a sample of the silicon samples of ai-dynamo/aiconfigurator (Apache-2.0) that the step-time model was
 /// fitted to, over all engines, GPUs, models and precisions. Parallel sizes are those of the deployments; lengths are nominal, and
-/// the share says what requests had on average. ReferenceTtftMs and ReferenceTpotMs are what the program of the fit predicts for
-/// the row, in sample.
+/// the share says what requests had on average.
 /// </summary>
 internal sealed record ServingMeasurement
 {
@@ -21,10 +20,6 @@ internal sealed record ServingMeasurement
     public required double? TimeToFirstTokenMs { get; init; }
 
     public required double TimePerOutputTokenMs { get; init; }
-
-    public required double? ReferenceTimeToFirstTokenMs { get; init; }
-
-    public required double ReferenceTimePerOutputTokenMs { get; init; }
 
     public required StepTimeCase Case { get; init; }
 
@@ -53,8 +48,6 @@ internal sealed record ServingMeasurement
                 Row = (int)Number("Row"),
                 TimeToFirstTokenMs = Optional("TtftMs"),
                 TimePerOutputTokenMs = Number("TpotMs"),
-                ReferenceTimeToFirstTokenMs = Optional("ReferenceTtftMs"),
-                ReferenceTimePerOutputTokenMs = Number("ReferenceTpotMs"),
                 KvCacheDataType = row["KvCacheDataType"],
                 Case = new StepTimeCase(
                     model,

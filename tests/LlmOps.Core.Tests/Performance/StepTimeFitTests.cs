@@ -123,7 +123,7 @@ public sealed class StepTimeFitTests
             double factor = row.Case.Model.Name.StartsWith("Kimi", StringComparison.Ordinal) ? 1.2 : 1;
             return new StepTimeRow(row.Case, parts.TimePerOutputToken * factor, null);
         })];
-        StepTimeData corrected = StepTimeGroups.Correct(rows, StepTimeData.Instance, shrinkage: 0.01);
+        StepTimeData corrected = StepTimeGroups.Correct(rows, StepTimeData.Instance, tokenShrinkage: 0.01);
 
         Assert.All(rows, row => Assert.InRange(
             StepTimeModel.Predict(row.Case, corrected).TimePerOutputToken / row.TimePerOutputTokenMs!.Value, 0.995, 1.005));

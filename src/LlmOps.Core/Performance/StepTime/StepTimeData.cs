@@ -144,6 +144,12 @@ internal sealed class StepTimeData
             TimeToFirstTokenGroups = timeToFirstToken.ToFrozenDictionary(),
         };
 
+    public StepTimeData WithoutGroups() => new(this, _coefficients)
+    {
+        TimePerOutputTokenGroups = FrozenDictionary<string, double>.Empty,
+        TimeToFirstTokenGroups = FrozenDictionary<string, double>.Empty,
+    };
+
     /// <summary>As if an engine or a GPU had not been fitted: without the values of that key.</summary>
     public StepTimeData Without(string key) =>
         new(this, _coefficients.ToDictionary(pair => pair.Key, pair => pair.Value.Without(key)))

@@ -8,16 +8,22 @@ namespace LlmOps.Core.Performance.StepTime;
 /// </summary>
 internal static class StepTimeGroups
 {
-    /// <summary>Standard deviation of a single row's rest over that of a group's effect, squared: so many rows count as much as no effect.</summary>
-    public const double Shrinkage = 40;
+    /// <summary>
+    /// Variance of a single row's rest of a time per output token over that of a group's effect: so many rows count as much as no
+    /// effect at all.
+    /// </summary>
+    public const double TokenShrinkage = 20;
+
+    /// <summary>The same of a time to the first token, which depends on settings of a server that groups do not share.</summary>
+    public const double FirstShrinkage = 100;
 
     private const int Passes = 5;
 
     /// <summary>The same coefficients with the corrections that the rows call for.</summary>
-    public static StepTimeData Correct(IReadOnlyCollection<StepTimeRow> rows, StepTimeData data, double shrinkage = Shrinkage)
+    public static StepTimeData Correct(IReadOnlyCollection<StepTimeRow> rows, StepTimeData data, double tokenShrinkage = TokenShrinkage, double firstShrinkage = FirstShrinkage)
     {
-        StepTimeData plain = data.WithGroups(new Dictionary<string, double>(), new Dictionary<string, double>());
-        List<(string[] Keys, double Error)> token = [], first = [];
+        StepTimeData plain = data.WithoutGroups();
+        List<(string[] Keys, double Error, double Weight)> token = [], first = [];
         foreach (StepTimeRow row in rows)
         {
             StepTimeShape shape = StepTimeShape.Of(row.Case.Model, row.Case.Quantization);
@@ -26,20 +32,20 @@ internal static class StepTimeGroups
             StepTimeParts parts = StepTimeModel.Predict(row.Case, plain);
             if (row.TimePerOutputTokenMs is { } perToken)
             {
-                token.Add((keys, Math.Log(perToken / parts.TimePerOutputToken)));
+                token.Add((keys, Math.Log(perToken / parts.TimePerOutputToken), row.Weight));
             }
 
             if (row.TimeToFirstTokenMs is { } toFirst)
             {
-                first.Add((keys, Math.Log(toFirst / parts.TimeToFirstToken)));
+                first.Add((keys, Math.Log(toFirst / parts.TimeToFirstToken), row.Weight));
             }
         }
 
-        return plain.WithGroups(Effects(token, 0.1, shrinkage), Effects(first, 0.2, shrinkage));
+        return plain.WithGroups(Effects(token, 0.1, tokenShrinkage), Effects(first, 0.2, firstShrinkage));
     }
 
     // Rows whose rest is beyond the scale count less: Huber's loss.
-    private static Dictionary<string, double> Effects(List<(string[] Keys, double Error)> rows, double scale, double shrinkage)
+    private static Dictionary<string, double> Effects(List<(string[] Keys, double Error, double Weight)> rows, double scale, double shrinkage)
     {
         string[] names = [.. rows.SelectMany(row => row.Keys).Distinct()];
         Dictionary<string, int> places = names.Select((name, i) => (name, i)).ToDictionary(pair => pair.name, pair => pair.i);
@@ -52,7 +58,7 @@ internal static class StepTimeGroups
             for (int r = 0; r < columns.Length; r++)
             {
                 double rest = rows[r].Error - columns[r].Sum(c => effects[c]);
-                double weight = Math.Min(1, scale / Math.Max(Math.Abs(rest), 1e-9));
+                double weight = rows[r].Weight * Math.Min(1, scale / Math.Max(Math.Abs(rest), 1e-9));
                 foreach (int i in columns[r])
                 {
                     right[i] += weight * rows[r].Error;
