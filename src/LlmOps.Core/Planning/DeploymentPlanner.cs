@@ -113,7 +113,7 @@ internal sealed class DeploymentPlanner
     private void Add(List<PlannedDeployment> ways, in PerformanceEstimateRequest copy, ParallelLayout layout, double? hostGiB)
     {
         PlannedDeployment way = new() { Layout = layout, Quantization = copy.Deployment.EffectiveQuantization, Copy = copy };
-        if (WeightKernels.WhyNotTimed(copy.Deployment) is { } reason)
+        if ((WeightKernels.WhyNotTimed(copy.Deployment) ?? ParallelismLimits.Refusal(copy.Deployment, layout)) is { } reason)
         {
             ways.Add(way with { Rejection = reason });
             return;
