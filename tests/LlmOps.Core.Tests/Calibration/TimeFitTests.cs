@@ -119,7 +119,7 @@ public sealed class TimeFitTests
     [Fact]
     public void Ratios_above_and_below_weigh_alike()
     {
-        (PhaseTimeCalibration fit, _) = TimeFit.Fit([.. Enumerable.Range(0, 40).Select(i => new TimeFit.Pair(10, 1, i % 2 == 0 ? 18 : 12))]);
+        (PhaseTimeCalibration fit, _) = TimeFit.Fit([.. Enumerable.Range(0, 40).Select(i => new TimeFit.Pair(10, 1, 12 * Math.Pow(1.5, i / 39.0)))]);
 
         Assert.Equal(Math.Sqrt(1.8 * 1.2), fit.Alpha, 1e-6);
     }
