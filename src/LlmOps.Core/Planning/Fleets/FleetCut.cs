@@ -72,8 +72,10 @@ internal sealed class FleetCut
     /// <param name="next">The first kind whose count is open.</param>
     /// <param name="spares">Machines that can be lost.</param>
     /// <param name="ofGroup">Machines of each group that are there.</param>
-    public double LeastCost(List<int> used, int[] counts, int next, int spares, int[] ofGroup)
+    /// <param name="steps">Work that is done, in steps of about 100 ns.</param>
+    public double LeastCost(List<int> used, int[] counts, int next, int spares, int[] ofGroup, ref long steps)
     {
+        steps++;
         double missing = 1;
         foreach (int kind in used)
         {
@@ -88,7 +90,7 @@ internal sealed class FleetCut
         {
             if (missing > FleetSearch.Tolerance)
             {
-                bound = Math.Max(bound, Bound(missing, next, spares - lost, ofGroup));
+                bound = Math.Max(bound, Bound(missing, next, spares - lost, ofGroup, ref steps));
             }
 
             if (lost == spares)
@@ -131,14 +133,14 @@ internal sealed class FleetCut
         worth = best;
     }
 
-    private double Bound(double missing, int next, int spares, int[] ofGroup)
+    private double Bound(double missing, int next, int spares, int[] ofGroup, ref long steps)
     {
-        double divisible = _byRatio is null ? missing * _leastRatios[next] : Limited(missing, next, ofGroup, 1);
+        double divisible = _byRatio is null ? missing * _leastRatios[next] : Limited(missing, next, ofGroup, 1, ref steps);
         if (spares > 0)
         {
             divisible = Math.Max(divisible, _byRatio is null
                 ? WithSpare(missing, _steps![next])
-                : LimitedWithSpare(missing, next, ofGroup, divisible));
+                : LimitedWithSpare(missing, next, ofGroup, divisible, ref steps));
         }
 
         return _tables is null
@@ -147,12 +149,13 @@ internal sealed class FleetCut
     }
 
     /// <summary>The cost of divisible machines where there are only so many of each group, whose members have one price.</summary>
-    private double Limited(double missing, int next, int[] ofGroup, double mostWorth)
+    private double Limited(double missing, int next, int[] ofGroup, double mostWorth, ref long steps)
     {
         Span<bool> isUsedUp = stackalloc bool[ofGroup.Length];
         double cost = 0;
-        foreach (int kind in _byRatio!)
+        for (int i = 0; i < _byRatio!.Length; i++)
         {
+            int kind = _byRatio[i];
             if (kind < next || _worths[kind] > mostWorth || isUsedUp[_groups[kind]])
             {
                 continue;
@@ -164,10 +167,12 @@ internal sealed class FleetCut
             missing -= count * _worths[kind];
             if (missing <= FleetSearch.Tolerance)
             {
+                steps += i / 32;
                 return cost;
             }
         }
 
+        steps += _byRatio.Length / 32;
         return double.PositiveInfinity;
     }
 
@@ -175,12 +180,12 @@ internal sealed class FleetCut
     /// The same where the most worthy of those that are used can be lost: whichever band it is in, no better ones are used, and they
     /// must come to the least of the band more.
     /// </summary>
-    private double LimitedWithSpare(double missing, int next, int[] ofGroup, double known)
+    private double LimitedWithSpare(double missing, int next, int[] ofGroup, double known, ref long steps)
     {
         double least = double.PositiveInfinity;
         foreach ((double leastOfBand, double most) in _bands!)
         {
-            least = Math.Min(least, Limited(missing + leastOfBand, next, ofGroup, most));
+            least = Math.Min(least, Limited(missing + leastOfBand, next, ofGroup, most, ref steps));
             if (least <= known)
             {
                 return known;

@@ -232,8 +232,7 @@ internal sealed class FleetSearch
         double least = 0;
         for (int i = 0; i < _cuts.Count && (least == 0 || least < tooMuch); i++)
         {
-            _steps += _problem.MostOfGroup is null ? 1 : 3;
-            least = Math.Max(least, _cuts[i].LeastCost(_used, _counts, next, _problem.Spares, _ofGroup));
+            least = Math.Max(least, _cuts[i].LeastCost(_used, _counts, next, _problem.Spares, _ofGroup, ref _steps));
         }
 
         return least;
