@@ -51,7 +51,7 @@ Describe 'Numbers and enumerated values' {
 
     It 'name the nearest choice' {
         { Find-OptimalGpuInstance OPT-125M -PerformanceModel Rooflin -ErrorAction Stop } |
-            Should -Throw "*'Rooflin' is not one of Roofline, InferSave. Did you mean Roofline?*"
+            Should -Throw "*'Rooflin' is not one of Fitted, Roofline, InferSave. Did you mean Roofline?*"
     }
 
     It 'lose only the bad one of several lengths' {

@@ -135,7 +135,7 @@ public sealed class FleetPlannerTests
     [Fact]
     public void A_limit_holds_for_all_layouts_of_an_instance_together()
     {
-        GpuFleet fleet = FleetPlanner.Plan(Request("Llama-3.1-70B", 30) with { MaxCount = 1 }, s_aws);
+        GpuFleet fleet = FleetPlanner.Plan(Request("Llama-3.1-70B", 60) with { MaxCount = 1 }, s_aws);
         Assert.True(fleet.InstanceCount > 1);
         Assert.All(fleet.Members.GroupBy(member => member.Instance), type => Assert.Equal(1, type.Sum(member => member.InstanceCount)));
     }

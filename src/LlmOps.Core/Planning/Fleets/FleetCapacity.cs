@@ -8,9 +8,6 @@ namespace LlmOps.Core.Planning.Fleets;
 /// <summary>How many requests of a size copies of the model answer within the objectives.</summary>
 internal sealed class FleetCapacity(FleetRequest request)
 {
-    /// <summary>Users of an attention rank beyond which no throughput was measured.</summary>
-    private const int MostUsers = 1024;
-
     private readonly Dictionary<(GpuSpec, Parallelism, string, RequestSize), PerformanceEstimate?> _ofCopy = [];
 
     /// <summary>
@@ -23,7 +20,7 @@ internal sealed class FleetCapacity(FleetRequest request)
         (GpuSpec, Parallelism, string, RequestSize) key = (gpu, layout.OfCopy, quantization.Name, size);
         if (!_ofCopy.TryGetValue(key, out PerformanceEstimate? estimate))
         {
-            long? users = Bisection.Largest(MostUsers, n => Keeps(Alone(gpu, layout, quantization, size, n)));
+            long? users = Bisection.Largest(LoadCurve.MostUsers, n => Keeps(Alone(gpu, layout, quantization, size, n)));
             estimate = users is { } most ? Alone(gpu, layout, quantization, size, most) : null;
             _ofCopy[key] = estimate;
         }
@@ -34,17 +31,19 @@ internal sealed class FleetCapacity(FleetRequest request)
     /// <summary>One copy with so many users of each attention rank, whatever the objectives.</summary>
     /// <exception cref="LlmOpsException">The model cannot be run so.</exception>
     public PerformanceEstimate Alone(
-        GpuSpec gpu, ParallelLayout layout, Quantization quantization, RequestSize size, long users = 1) =>
-        PerformanceEstimator.Estimate(new PerformanceEstimateRequest(
-            request.Deployment with
-            {
-                Gpu = gpu,
-                Parallelism = layout.OfCopy,
-                Quantization = quantization,
-                BatchSize = users,
-            },
-            size.InputLength,
-            size.OutputLength));
+        GpuSpec gpu, ParallelLayout layout, Quantization quantization, RequestSize size, long users = 1)
+    {
+        MemoryRequest deployment = request.Deployment with
+        {
+            Gpu = gpu,
+            Parallelism = layout.OfCopy,
+            Quantization = quantization,
+            BatchSize = users,
+        };
+        return (WeightKernels.WhyNotTimed(deployment) ?? ParallelismLimits.Refusal(deployment, layout)) is { } reason
+            ? throw new LlmOpsException("PerformanceNotSupported", ErrorKind.NotSupported, $"{gpu} ({layout}): {reason}.", quantization.Name)
+            : PerformanceEstimator.Estimate(new PerformanceEstimateRequest(deployment, size.InputLength, size.OutputLength));
+    }
 
     /// <summary>How many times longer than promised the worst of the times is; up to 1 where all are kept.</summary>
     public double Excess(PerformanceEstimate estimate) => Math.Max(

@@ -78,8 +78,21 @@ public static class FleetPlanner
             List<FleetOption> ways = [];
             foreach (Quantization quantization in request.AllowedQuantizations)
             {
-                foreach (ParallelLayout layout in ParallelLayout.Of(
-                    request.Deployment.Model, instance.GpuCount, request.Deployment.Engine))
+                IReadOnlyList<ParallelLayout> layouts =
+                    ParallelLayout.Of(request.Deployment.Model, instance.GpuCount, request.Deployment.Engine);
+                int before = ways.Count;
+                Try(layouts.Where(layout => layout.Pipeline == 1), quantization);
+
+                // No pipeline was measured: stages are for what nothing else can do.
+                if (!ways.Skip(before).Any(way => way.OfCopy.Any(estimate => estimate is not null)))
+                {
+                    Try(layouts.Where(layout => layout.Pipeline > 1), quantization);
+                }
+            }
+
+            void Try(IEnumerable<ParallelLayout> layouts, Quantization quantization)
+            {
+                foreach (ParallelLayout layout in layouts)
                 {
                     cancellationToken.ThrowIfCancellationRequested();
                     try
