@@ -123,7 +123,7 @@ Describe 'Find-GpuFleet' {
     }
 
     It 'has no more instances of a type than there are' {
-        $scarce = ($log | Find-Fleet -RequestsPerSecond 30 -MaxCount 1).Members | Group-Object Instance
+        $scarce = ($log | Find-Fleet -RequestsPerSecond 60 -MaxCount 1).Members | Group-Object Instance
         $scarce.Count | Should -BeGreaterThan 1
         $scarce.ForEach({ ($_.Group | Measure-Object InstanceCount -Sum).Sum }) | Should -Be (@(1) * $scarce.Count)
     }
