@@ -119,8 +119,22 @@ internal sealed class FittedEvaluation
             FloorSeconds = isTimed ? FloorSeconds(way) : 0,
             Feasible = feasible,
             MeetsSlo = feasible && missed is null,
+            MeetsSloWithinBounds = isTimed && missed is null && IsKeptAtBounds(way, tps * bounds.Low),
             RejectionReason = rejection ?? missed,
         };
+    }
+
+    /// <summary>Whether the objectives hold even where each time is as long as the errors of the model let expect.</summary>
+    private bool IsKeptAtBounds(PlannedDeployment way, double lowTokensPerSecond)
+    {
+        StepTimeBounds bounds = way.Details!.Bounds;
+        UserTimes times = way.Arrivals?.AtPercentile ?? way.Times;
+        UserTimes slow = times with
+        {
+            TimeToFirstTokenMs = times.TimeToFirstTokenMs * bounds.TimeToFirstToken.High,
+            TimePerOutputTokenMs = times.TimePerOutputTokenMs * bounds.TimePerOutputToken.High,
+        };
+        return _request.Objectives.Allow(slow) && !(lowTokensPerSecond < _request.Objectives.TokensPerSecond);
     }
 
     /// <summary>What reading the offloaded share adds to a token.</summary>

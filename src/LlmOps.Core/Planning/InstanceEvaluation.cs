@@ -158,6 +158,12 @@ public sealed class InstanceEvaluation
 
     public required bool MeetsSlo { get; init; }
 
+    /// <summary>
+    /// Whether the objectives hold even at the slow end of the bounds: measured times exceed it in one case of ten. False with
+    /// models that have no bounds.
+    /// </summary>
+    public bool MeetsSloWithinBounds { get; init; }
+
     /// <summary>Why the instance is not ranked; null where it is.</summary>
     public string? RejectionReason { get; init; }
 

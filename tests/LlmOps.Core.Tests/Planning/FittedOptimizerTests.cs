@@ -79,6 +79,23 @@ public sealed class FittedOptimizerTests
         Assert.Equal(ranked.Select(e => e.UsdPerMonth).Order(), ranked.Select(e => e.UsdPerMonth));
     }
 
+    /// <summary>The bounds of an estimate are those of Get-LlmPerformanceEstimate.</summary>
+    [Fact]
+    public void Objectives_that_hold_at_the_slow_bound_are_marked()
+    {
+        OptimizationRequest job = Job("Llama-3.1-8B", 16, 1024, 256);
+        PerformanceEstimate estimate = PerformanceEstimator.Estimate(new PerformanceEstimateRequest(
+            new MemoryRequest(ModelCatalog.Get("Llama-3.1-8B")) { Gpu = GpuCatalog.Get("H100-80GB"), BatchSize = 16 }, 1024, 256));
+        double slow = estimate.TimePerOutputTokenHighMs!.Value;
+
+        Assert.True(Meets(slow * 1.001).MeetsSloWithinBounds);
+        Assert.True(Meets(slow * 0.999) is { MeetsSlo: true, MeetsSloWithinBounds: false });
+        Assert.True(Meets(estimate.TimePerOutputTokenMs!.Value * 0.999) is { MeetsSlo: false, MeetsSloWithinBounds: false });
+
+        InstanceEvaluation Meets(double ms) => Evaluate(
+            job with { Objectives = new ServiceObjectives { TimePerOutputTokenMs = ms } }, "H100-80GB").First(e => e.GpuCount == 1);
+    }
+
     [Fact]
     public void Objectives_that_no_request_alone_keeps_are_said()
     {
