@@ -49,6 +49,12 @@ Describe 'Find-OptimalGpuInstance with InferSave' {
         [Math]::Abs($half.KvCacheGB - $fp16[0].KvCacheGB / 2) | Should -BeLessThan 1e-9
     }
 
+    It 'leaves GPUs out that the engine does not start on' {
+        $result = Invoke-Recorded { Find-OptimalGpuInstance OPT-2.7B -Gpu P100 -IncludeRejected }
+        $result.Output.RejectionReason | Sort-Object -Unique | Should -BeLike 'vLLM needs compute capability 7.0 or more, and P100 has 6.0*-Engine LlamaCpp*'
+        @(Find-OptimalGpuInstance OPT-2.7B -Gpu P100 -Engine LlamaCpp -WarningAction Ignore).Count | Should -BeGreaterThan 0
+    }
+
     It 'warns and names the fastest where none is good enough' {
         $job = $published.Clone()
         $job.SloTokensPerSecond = 1e6

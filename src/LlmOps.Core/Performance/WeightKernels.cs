@@ -22,7 +22,8 @@ public enum WeightKernel
 
 /// <summary>
 /// Which formats an engine has kernels for: the tables of supported hardware of vLLM (docs.vllm.ai/en/v0.15.1/features/quantization,
-/// and the pages on INT8 and FP8 of v0.32), which SGLang shares kernels with, and the support matrix of TensorRT-LLM.
+/// and the pages on INT8 and FP8 of v0.32), which SGLang shares kernels with, and the support matrix of TensorRT-LLM. None of the
+/// three starts below compute capability 7.0 (docs.vllm.ai/en/v0.14.0/getting_started/installation/gpu); later releases want more.
 /// </summary>
 public static class WeightKernels
 {
@@ -30,6 +31,7 @@ public static class WeightKernels
     // Llama-3.1-8B at 8 and 64 sequences and 70B at 8 and 64 (NVIDIA TensorRT-Model-Optimizer, examples/benchmark.md at 1ef1d72a).
     internal const long ExpandedLosesFrom = 8;
 
+    private const double Volta = 7.0;
     private const double Turing = 7.5;
     private const double Ampere = 8.0;
     private const double Hopper = 9.0;
@@ -48,6 +50,13 @@ public static class WeightKernels
             bool isKnown = GgufRecipe.Find(quantization) is not null;
             note = isKnown ? null : $"llama.cpp reads GGUF files, and none has weights in {quantization}";
             return isKnown ? WeightKernel.Native : WeightKernel.Missing;
+        }
+
+        if (engine is (Engine.vLLM or Engine.SGLang or Engine.TensorRtLlm) && gpu.CapabilityNumber is > 0 and < Volta)
+        {
+            note = FormattableString.Invariant(
+                $"{EnumNames.Of(engine)} needs compute capability {Volta:0.0} or more, and {gpu} has {gpu.ComputeCapability}; llama.cpp runs on it (-Engine LlamaCpp)");
+            return WeightKernel.Missing;
         }
 
         if (!quantization.IsQuantized)

@@ -206,6 +206,13 @@ public sealed class QuantizationComparisonTests
     [InlineData("Q4_K_M", "H100-80GB", Engine.LlamaCpp, WeightKernel.Native)]
     [InlineData("FP8", "H100-80GB", Engine.LlamaCpp, WeightKernel.Missing)]
     [InlineData("BF16", "T4", Engine.vLLM, WeightKernel.Native)]
+    [InlineData("FP16", "V100-32GB", Engine.vLLM, WeightKernel.Native)]
+    [InlineData("FP16", "P100", Engine.vLLM, WeightKernel.Missing)]
+    [InlineData("FP16", "P100", Engine.SGLang, WeightKernel.Missing)]
+    [InlineData("FP16", "P100", Engine.TensorRtLlm, WeightKernel.Missing)]
+    [InlineData("Q4_K_M", "P100", Engine.LlamaCpp, WeightKernel.Native)]
+    [InlineData("FP16", "P100", Engine.Transformers, WeightKernel.Native)]
+    [InlineData("BF16", "MI300X", Engine.vLLM, WeightKernel.Native)]
     public void A_format_runs_where_the_engine_has_kernels_for_it(string format, string gpu, Engine engine, WeightKernel kernel)
     {
         Assert.Equal(kernel, WeightKernels.Of(Quantization.Parse(format), GpuCatalog.Get(gpu), engine, out string? note));
