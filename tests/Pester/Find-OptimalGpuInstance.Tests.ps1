@@ -55,6 +55,11 @@ Describe 'Find-OptimalGpuInstance with InferSave' {
         @(Find-OptimalGpuInstance OPT-2.7B -Gpu P100 -Engine LlamaCpp -WarningAction Ignore).Count | Should -BeGreaterThan 0
     }
 
+    It 'says what the fastest lacks, and of equally fast ones names the cheapest' {
+        $result = Invoke-Recorded { Find-OptimalGpuInstance Llama-3.1-8B -RequestsPerSecond 1 -BudgetUsdPerMonth 1 -Provider AWS }
+        $result.Warnings[0].Message | Should -BeLike '*the fastest is g6.xlarge *, but 588 USD a month exceed the budget of 1.*'
+    }
+
     It 'warns and names the fastest where none is good enough' {
         $job = $published.Clone()
         $job.SloTokensPerSecond = 1e6
@@ -62,7 +67,7 @@ Describe 'Find-OptimalGpuInstance with InferSave' {
         $result.Output.Count | Should -Be 0
         $result.Errors.Count | Should -Be 0
         $result.Warnings.Count | Should -Be 1
-        $result.Warnings[0].Message | Should -BeLike 'Of 4 instances none*A10G*-IncludeRejected*'
+        $result.Warnings[0].Message | Should -BeLike 'Of 4 instances none*A10G*, but * tokens/s are below the SLO of 1000000*-IncludeRejected*'
         $rejected = @(Find-OptimalGpuInstance OPT-2.7B @job -IncludeRejected 3>$null)
         $rejected.Count | Should -Be 4
         ($rejected | Where-Object { $_.MeetsSlo -or -not $_.Feasible }) | Should -BeNullOrEmpty

@@ -288,10 +288,14 @@ public sealed class FindOptimalGpuInstanceCommand : LlmOpsCmdlet
     /// <summary>What was closest to being good enough.</summary>
     private static string NothingFound(IReadOnlyList<InstanceEvaluation> evaluations)
     {
-        InstanceEvaluation? fastest = evaluations.Where(e => e.Feasible).MaxBy(e => e.TokensPerSecond);
+        InstanceEvaluation? fastest = evaluations
+            .Where(e => e.Feasible)
+            .OrderByDescending(e => e.TokensPerSecond)
+            .ThenBy(e => e.UsdPerMonth)
+            .FirstOrDefault();
         string closest = fastest is null
             ? "none can run it"
-            : $"the fastest is {fastest.Instance} at {fastest.TokensPerSecond.ToString("N2", CultureInfo.CurrentCulture)} tokens/s";
+            : $"the fastest is {fastest.Instance} at {fastest.TokensPerSecond.ToString("N2", CultureInfo.CurrentCulture)} tokens/s, but {fastest.RejectionReason}";
         return $"Of {evaluations.Count} instances none is good enough for {evaluations[0].Job}: {closest}. "
             + "-IncludeRejected shows each with the reason.";
     }
