@@ -39,13 +39,13 @@ public readonly record struct ServiceObjectives()
     /// <summary>The first latency that breaks its promise, in words; null where all are kept.</summary>
     internal string? Missed(in UserTimes times, string of = "") =>
         Missed("time to first token", times.TimeToFirstTokenMs, TimeToFirstTokenMs, of)
-        ?? Missed("time per output token", times.TimePerOutputTokenMs, TimePerOutputTokenMs, of)
+        ?? Missed("time per output token", times.LaterTokenMs, TimePerOutputTokenMs, of)
         ?? Missed("end-to-end time", times.EndToEndMs, EndToEndMs, of);
 
     /// <summary>Whether all latencies are kept.</summary>
     internal bool Allow(in UserTimes times) =>
         !(times.TimeToFirstTokenMs > TimeToFirstTokenMs)
-        && !(times.TimePerOutputTokenMs > TimePerOutputTokenMs)
+        && !(times.LaterTokenMs > TimePerOutputTokenMs)
         && !(times.EndToEndMs > EndToEndMs);
 
     private static void Check(double? value, double least, double most, string name)
@@ -56,7 +56,7 @@ public readonly record struct ServiceObjectives()
         }
     }
 
-    private static string? Missed(string what, double ms, double? most, string of) => ms > most
+    private static string? Missed(string what, double? ms, double? most, string of) => ms > most
         ? string.Create(CultureInfo.InvariantCulture, $"the {what}{of} of {ms:0.#} ms exceeds the SLO of {most:0.#} ms")
         : null;
 }

@@ -8,6 +8,9 @@ namespace LlmOps.Core.Planning;
 internal readonly record struct UserTimes(
     double Users, double TimeToFirstTokenMs, double TimePerOutputTokenMs, long OutputLength)
 {
+    /// <summary>The time per output token where an answer has a token after the first; null where no user waits for one.</summary>
+    public double? LaterTokenMs => OutputLength > 1 ? TimePerOutputTokenMs : null;
+
     public double EndToEndMs => TimeToFirstTokenMs + (TimePerOutputTokenMs * (OutputLength - 1));
 
     /// <summary>Requests that the copy answers in a second.</summary>

@@ -55,6 +55,23 @@ public sealed class FittedOptimizerTests
         }
     }
 
+    /// <summary>Who gets a class or a score waits for no second token.</summary>
+    [Theory]
+    [InlineData(null, true)]
+    [InlineData(5.0, false)]
+    public void Answers_of_one_token_have_no_time_per_output_token_to_keep(double? rate, bool saturate)
+    {
+        OptimizationRequest job = Job("Llama-3.1-8B", 1, 1000, 1) with { RequestsPerSecond = rate, Saturate = saturate };
+        ServiceObjectives objectives = new() { TimePerOutputTokenMs = 0.01 };
+
+        InstanceEvaluation free = Evaluate(job, "H100-80GB")[0], held = Evaluate(job with { Objectives = objectives }, "H100-80GB")[0];
+        Assert.True(held.MeetsSlo, held.RejectionReason);
+        Assert.Equal((free.Instance, free.InstanceCount, free.BatchSize), (held.Instance, held.InstanceCount, held.BatchSize));
+
+        OptimizationRequest two = job with { Workload = job.Workload with { OutputLength = 2 }, Objectives = objectives };
+        Assert.False(Evaluate(two, "H100-80GB")[0].MeetsSlo);
+    }
+
     [Fact]
     public void A_rate_is_served_by_as_few_machines_as_keep_the_objectives()
     {

@@ -24,6 +24,18 @@ public sealed class FleetPlannerTests
         { "Llama-3.1-70B", 10, 0 }, { "Llama-3.1-70B", 10, 1 }, { "Mixtral-8x7B", 30, 1 },
     };
 
+    [Fact]
+    public void Answers_of_one_token_have_no_time_per_output_token_to_keep()
+    {
+        FleetRequest request = Request() with { Sizes = [new(1000, 1, 1)] };
+        FleetRequest held = request with { SloTimePerOutputTokenMs = 0.01 };
+
+        Assert.Equal(FleetPlanner.Plan(request, s_aws).Fleet, FleetPlanner.Plan(held, s_aws).Fleet);
+        LlmOpsException error = Assert.Throws<LlmOpsException>(
+            () => FleetPlanner.Plan(held with { Sizes = [new(1000, 2, 1)] }, s_aws));
+        Assert.Equal("RequestSizeNotServed", error.ErrorId);
+    }
+
     [Theory]
     [MemberData(nameof(Loads))]
     public void A_fleet_carries_all_requests_within_its_objectives(string model, double rate, int spares)

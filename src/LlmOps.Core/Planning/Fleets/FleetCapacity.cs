@@ -49,7 +49,7 @@ internal sealed class FleetCapacity(FleetRequest request)
     public double Excess(PerformanceEstimate estimate) => Math.Max(
         Math.Max(
             estimate.TimeToFirstTokenMs / request.SloTimeToFirstTokenMs ?? 0,
-            estimate.TimePerOutputTokenMs / request.SloTimePerOutputTokenMs ?? 0),
+            (estimate.OutputLength > 1 ? estimate.TimePerOutputTokenMs / request.SloTimePerOutputTokenMs : null) ?? 0),
         1000 * estimate.TotalSeconds / request.SloEndToEndMs ?? 0);
 
     private bool Keeps(PerformanceEstimate estimate) =>
