@@ -46,6 +46,13 @@ Describe 'Find-GpuFleet' {
         $fleet.UsdPerHour | Should -Be ($fleet.InstanceCount * (Get-GpuInstance g6e.xlarge -WarningAction SilentlyContinue | Measure-Object UsdPerHour -Minimum).Minimum)
     }
 
+    It 'has the short names of Find-OptimalGpuInstance' {
+        $fleet = Find-GpuFleet Llama-3.1-8B -InputLength 100 -OutputLength 50 -QPS 5 -SloTtftMs 2000 -SloTpotMs 60 -WarningAction Ignore
+        $fleet.RequestsPerSecond | Should -Be 5
+        $fleet.SloTimeToFirstTokenMs | Should -Be 2000
+        $fleet.SloTimePerOutputTokenMs | Should -Be 60
+    }
+
     It 'reads lists side by side as one distribution' {
         $lists = Find-GpuFleet Llama-3.1-70B -InputLength 200, 1000, 8000 -OutputLength 100, 200, 500 -Weight 5, 3, 1 -RequestsPerSecond 10 -Provider AWS -WarningAction SilentlyContinue
         $rows = $log | Find-Fleet -RequestsPerSecond 10

@@ -45,14 +45,17 @@ public sealed class FindGpuFleetCommand : LlmOpsCmdlet
     public double[]? Weight { get; set; }
 
     [Parameter(ValueFromPipelineByPropertyName = true)]
+    [Alias("RequestRate", "QPS")]
     [Converted(typeof(double))]
     public double[]? RequestsPerSecond { get; set; }
 
     [Parameter]
+    [Alias("SloTtftMs")]
     [Converted(typeof(double))]
     public double[]? SloTimeToFirstTokenMs { get; set; }
 
     [Parameter]
+    [Alias("SloTpotMs")]
     [Converted(typeof(double))]
     public double[]? SloTimePerOutputTokenMs { get; set; }
 
@@ -200,12 +203,7 @@ public sealed class FindGpuFleetCommand : LlmOpsCmdlet
         static FleetRequest With(FleetRequest r, MemoryRequest deployment) => r with { Deployment = deployment };
 
         IReadOnlyList<RequestSize> sizes = distribution.Sizes();
-        double longest = sizes.Max(size => size.InputLength + size.OutputLength);
-        if (longest > model.ContextLength)
-        {
-            WriteWarning(FormattableString.Invariant(
-                $"{model.Name} was made for {model.ContextLength} tokens of context; {longest:0} are more."));
-        }
+        WarnOfContext(model, sizes.Max(size => size.InputLength + size.OutputLength));
 
         FleetRequest seed = new(new MemoryRequest(model), sizes, distribution.TotalWeight)
         {

@@ -13,6 +13,7 @@ public sealed class GetGpuInstanceCommand : LlmOpsCmdlet
     private InstanceFilter? _filter;
 
     [Parameter(Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    [Alias("Instance")]
     [SupportsWildcards]
     [ArgumentCompleter(typeof(InstanceNameCompleter))]
     public string[]? Name { get; set; }

@@ -5,9 +5,6 @@ namespace LlmOps.Core.Planning.Fleets;
 /// <summary>The cheapest instances found that carry a load of requests within its objectives.</summary>
 public sealed class GpuFleet
 {
-    /// <summary>Of a mean month, as providers bill it.</summary>
-    public const double HoursPerMonth = 730;
-
     private readonly FleetRequest _request;
 
     internal GpuFleet(FleetRequest request, IReadOnlyList<GpuFleetMember> members)
@@ -62,7 +59,7 @@ public sealed class GpuFleet
     public double UsdPerHour => Members.Sum(member => member.UsdPerHour);
 
     /// <summary>In 730 hours.</summary>
-    public double UsdPerMonth => UsdPerHour * HoursPerMonth;
+    public double UsdPerMonth => UsdPerHour * Units.HoursPerMonth;
 
     /// <summary>USD for a million output tokens at the requests that were asked for.</summary>
     public double UsdPerMillionTokens => UsdPerHour / (TokensPerSecond * Units.SecondsPerHour) * Units.TokensPerMillion;

@@ -78,7 +78,7 @@ public sealed class GpuFleetMember
     public double UsdPerHour => InstanceCount * UsdPerInstanceHour;
 
     /// <summary>Of all these instances in 730 hours.</summary>
-    public double UsdPerMonth => UsdPerHour * GpuFleet.HoursPerMonth;
+    public double UsdPerMonth => UsdPerHour * Units.HoursPerMonth;
 
     /// <summary>The day of the price; null where its source is not dated.</summary>
     public DateOnly? PriceDate => _instance.DateOf(PriceType);
