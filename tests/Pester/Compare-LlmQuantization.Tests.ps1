@@ -47,6 +47,14 @@ Describe 'Compare-LlmQuantization' {
         $c.Engine, $c.Gpu, $c.Kernel, $c.SpeedEvidence | Should -Be 'SGLang', 'H100-80GB', 'Native', 'Fitted'
     }
 
+    It 'goes on to the estimators with the format after' {
+        $c = Compare-LlmQuantization Llama-3.1-8B FP8, AWQ -Gpu L4 -BatchSize 8
+        $times = $c | Get-LlmPerformanceEstimate
+        $times.Quantization | Should -Be FP8, AWQ
+        $times.TimePerOutputTokenMs | Should -Be $c.QuantizedTimePerOutputTokenMs
+        ($c | Get-LlmMemoryEstimate).Quantization | Should -Be FP8, AWQ
+    }
+
     It 'says where there are no times, and gives none' {
         $c = Compare-LlmQuantization Llama-3.1-8B NF4, NVFP4 -Gpu MI300X
         $c.Kernel | Should -Be 'Missing', 'Missing'

@@ -37,6 +37,9 @@ public sealed class QuantizationComparison
 
     public string To => _to.Name;
 
+    /// <summary>The same as <see cref="To"/>: what other cmdlets take from the pipeline.</summary>
+    public string Quantization => To;
+
     public double OriginalGB => OriginalBytes / Units.BytesPerGB;
 
     public double QuantizedGB => QuantizedBytes / Units.BytesPerGB;
