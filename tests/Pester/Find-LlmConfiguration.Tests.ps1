@@ -73,6 +73,15 @@ Describe 'Find-LlmConfiguration' {
         [Math]::Abs($found.UsdPerRequest * 3000000 * 365 / 12 / $found.UsdPerMonth - 1) | Should -BeLessThan 1e-9
     }
 
+    It 'goes on to the estimators as it is' {
+        $found = Find-LlmConfiguration Llama-3.3-70B -RequestsPerDay 1000 -TargetLatencyMs 60000 -First 100 -KvCacheDataType FP8 -Provider AWS -WarningAction Ignore
+        $found.TensorParallelSize | Sort-Object -Unique | Should -Contain 8
+        $times = $found | Get-LlmPerformanceEstimate
+        $times.TimeToFirstTokenMs | Should -Be $found.TimeToFirstTokenMs
+        $times.TimePerOutputTokenMs | Should -Be $found.TimePerOutputTokenMs
+        ($found | Get-LlmMemoryEstimate).Quantization | Should -Be $found.Quantization
+    }
+
     It 'plans for peaks and leaves room' {
         $even = Find-LlmConfiguration Llama-3.1-8B -RequestsPerDay 3000000 -TargetLatencyMs 8000 -Gpu L40S -Quantization FP8 -BatchSize 16 -WarningAction Ignore
         $peak = Find-LlmConfiguration Llama-3.1-8B -RequestsPerDay 3000000 -TargetLatencyMs 8000 -Gpu L40S -Quantization FP8 -BatchSize 16 -PeakFactor 3 -WarningAction Ignore

@@ -1,4 +1,5 @@
 using LlmOps.Core.Hardware;
+using LlmOps.Core.Models;
 
 namespace LlmOps.Core.Planning;
 
@@ -16,7 +17,10 @@ public sealed class ConfigurationCandidate
     public required string PerformanceModel { get; init; }
 
     /// <summary>Null with Simple, which knows no models; so are the engine, lengths, layout and times.</summary>
-    public string? ModelName { get; init; }
+    public string? ModelName => Model?.Name;
+
+    /// <summary>What other cmdlets take from the pipeline.</summary>
+    public LlmModel? Model { get; init; }
 
     /// <summary>The engine's name as users write it.</summary>
     public string? Engine { get; init; }
@@ -69,6 +73,12 @@ public sealed class ConfigurationCandidate
 
     /// <summary>In short, as <c>TP2</c>.</summary>
     public string? Layout { get; init; }
+
+    /// <summary>Ranks that each layer of a copy is divided over.</summary>
+    public int? TensorParallelSize { get; init; }
+
+    /// <summary>Stages that the layers of a copy are divided over.</summary>
+    public int? PipelineParallelSize { get; init; }
 
     public double? CopyCount { get; init; }
 

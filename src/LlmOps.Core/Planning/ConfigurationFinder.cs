@@ -160,7 +160,7 @@ public static class ConfigurationFinder
         return new ConfigurationCandidate
         {
             PerformanceModel = nameof(ConfigurationModelName.Fitted),
-            ModelName = deployment.Model.Name,
+            Model = deployment.Model,
             Engine = EnumNames.Of(deployment.Engine),
             Gpu = deployment.Gpu!.Name,
             Quantization = deployment.EffectiveQuantization.Name,
@@ -182,6 +182,8 @@ public static class ConfigurationFinder
             GpusNeeded = rental?.Copies * layout?.GpusOfCopy,
             GpusOfCopy = layout?.GpusOfCopy,
             Layout = layout?.ToString(),
+            TensorParallelSize = layout?.Tensor,
+            PipelineParallelSize = layout?.Pipeline,
             CopyCount = rental?.Copies,
             Instance = instance?.Name,
             Provider = instance?.Provider,
