@@ -12,20 +12,23 @@ internal static class LlamaCppTime
 {
     private const double TokensPerPass = 512;
 
-    public static StepTimeParts Predict(in MemoryRequest request, in Workload workload, double running)
+    public static StepTimeParts Predict(in MemoryRequest request, in Workload workload, double running) =>
+        Predict(request, workload, running, StepTimeData.Instance.LlamaCpp);
+
+    public static StepTimeParts Predict(
+        in MemoryRequest request, in Workload workload, double running, LlamaCppCoefficients coefficients)
     {
-        LlamaCppCoefficients coefficients = StepTimeData.Instance.LlamaCpp;
         LlmModel model = workload.Model;
         GpuSpec gpu = request.Gpu!;
         bool is16 = !workload.EffectiveQuantization.IsQuantized;
         string family = FamilyOf(gpu);
         int gpus = request.Parallelism.Pipeline;
-        LlamaCppCoefficients.Phase d = coefficients.Decode, p = coefficients.Prefill;
+        LlamaCppPhase d = coefficients.Decode, p = coefficients.Prefill;
         double memory = gpu.MemoryBandwidthGBps * 1e6 * d.Multiplier(gpu.Name, family)
             * (is16 ? d.Efficiency16 : d.EfficiencyQuantized);
         double peak = workload.EffectiveQuantization.ComputeBytes > 2
             ? gpu.PeakTflops(workload.EffectiveQuantization)
-            : coefficients.Fp16Tflops(gpu.Name) ?? gpu.Fp16Tflops;
+            : coefficients.PeakOf(gpu.Name) ?? gpu.Fp16Tflops;
         double compute = peak * 1e9 * p.Multiplier(gpu.Name, family)
             * (is16 ? p.Efficiency16 : p.EfficiencyQuantized);
 
@@ -80,15 +83,14 @@ internal static class LlamaCppTime
     public static StepTimeBounds Bounds(GpuSpec gpu, double running)
     {
         LlamaCppCoefficients c = StepTimeData.Instance.LlamaCpp;
-        bool known = c.Decode.Knows(gpu.Name) && running <= 1;
-        ResidualBounds token = known ? c.Decode.InSample : c.Decode.GpuLeftOut;
-        ResidualBounds first = known ? c.Prefill.InSample : c.Prefill.GpuLeftOut;
+        ResidualBounds token = c.Decode.Knows(gpu.Name) && running <= 1 ? c.Decode.InSample : c.Decode.GpuLeftOut;
+        ResidualBounds first = c.Prefill.Knows(gpu.Name) && running <= 1 ? c.Prefill.InSample : c.Prefill.GpuLeftOut;
         ResidualBounds rate = new(1 / token.Or(first).High, 1 / token.Or(first).Low);
         return new StepTimeBounds(token, first, rate);
     }
 
     /// <summary>Chips whose kernels run alike; empty for those without measurements.</summary>
-    private static string FamilyOf(GpuSpec gpu) => gpu.Architecture switch
+    public static string FamilyOf(GpuSpec gpu) => gpu.Architecture switch
     {
         "Ada Lovelace" => "Ada",
         "Ampere" => gpu.ComputeCapability == "8.0" ? "AmpereDC" : "Ampere",

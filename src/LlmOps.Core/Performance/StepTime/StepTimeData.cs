@@ -64,7 +64,7 @@ internal sealed class StepTimeData
         JsonElement groups = root.GetProperty("groups");
         TimePerOutputTokenGroups = Numbers(groups.GetProperty("timePerOutputToken"));
         TimeToFirstTokenGroups = Numbers(groups.GetProperty("timeToFirstToken"));
-        LlamaCpp = new LlamaCppCoefficients(root.GetProperty("llamaCpp"));
+        LlamaCpp = LlamaCppCoefficients.Read(root.GetProperty("llamaCpp"));
     }
 
     private StepTimeData(StepTimeData from, Dictionary<string, StepTimeCoefficient> coefficients)
@@ -185,70 +185,4 @@ internal sealed class StepTimeData
         Residuals(element.GetProperty("timePerOutputToken")),
         Residuals(element.GetProperty("timeToFirstToken")),
         Residuals(element.GetProperty("tokensPerSecond")));
-}
-
-/// <summary>The coefficients of llama.cpp, which has formulas of its own.</summary>
-internal sealed class LlamaCppCoefficients
-{
-    private readonly FrozenDictionary<string, double> _fp16Tflops;
-
-    public LlamaCppCoefficients(JsonElement element)
-    {
-        Source = element.GetProperty("source").GetString()!;
-        Decode = new Phase(element.GetProperty("decode"));
-        Prefill = new Phase(element.GetProperty("prefill"));
-        _fp16Tflops = Numbers(element.GetProperty("fp16Tflops"));
-    }
-
-    public string Source { get; }
-
-    public Phase Decode { get; }
-
-    public Phase Prefill { get; }
-
-    private static FrozenDictionary<string, double> Numbers(JsonElement element) => StepTimeData.Numbers(element);
-
-    /// <summary>The peak of 16-bit products as llama.cpp makes them; null where the data sheet's is right.</summary>
-    public double? Fp16Tflops(string gpu) => _fp16Tflops.TryGetValue(gpu, out double peak) ? peak : null;
-
-    internal sealed class Phase
-    {
-        private readonly FrozenDictionary<string, double> _byFamily;
-        private readonly FrozenDictionary<string, double> _byGpu;
-
-        public Phase(JsonElement element)
-        {
-            Efficiency16 = element.GetProperty("efficiency16").GetDouble();
-            EfficiencyQuantized = element.GetProperty("efficiencyQuantized").GetDouble();
-            LayerMs = element.GetProperty("layerMs").GetDouble();
-            HopMs = element.OptionalNumber("hopMs") ?? 0;
-            StepMs = element.OptionalNumber("stepMs") ?? 0;
-            PipelineExponent = element.OptionalNumber("pipelineExponent") ?? 0;
-            _byFamily = Numbers(element.GetProperty("byFamily"));
-            _byGpu = Numbers(element.GetProperty("byGpu"));
-            InSample = StepTimeData.Residuals(element.GetProperty("inSample"));
-            GpuLeftOut = StepTimeData.Residuals(element.GetProperty("gpuLeftOut"));
-        }
-
-        public double Efficiency16 { get; }
-
-        public double EfficiencyQuantized { get; }
-
-        public double LayerMs { get; }
-
-        public double HopMs { get; }
-
-        public double StepMs { get; }
-
-        public double PipelineExponent { get; }
-
-        public ResidualBounds InSample { get; }
-
-        public ResidualBounds GpuLeftOut { get; }
-
-        public bool Knows(string gpu) => _byGpu.ContainsKey(gpu);
-
-        public double Multiplier(string gpu, string family) =>
-            (_byGpu.TryGetValue(gpu, out double own) ? own : 1) * (_byFamily.TryGetValue(family, out double shared) ? shared : 1);
-    }
 }
