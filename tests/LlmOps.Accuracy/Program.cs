@@ -15,7 +15,8 @@ internal interface IReportSection
 
 /// <summary>
 /// Writes <c>docs/accuracy.md</c> and its figures: <c>dotnet run --project tests/LlmOps.Accuracy -c Release</c> from the
-/// repository's root, or with the folder to write to. With <c>fit</c> the step-time model is fitted first, which takes minutes.
+/// repository's root, or with the folder to write to. With <c>fit</c> the step-time model is fitted first, which takes minutes;
+/// with <c>fit-llama-cpp</c> that of llama.cpp, which takes seconds.
 /// </summary>
 internal static class Program
 {
@@ -29,7 +30,7 @@ internal static class Program
         """.ReplaceLineEndings("\n");
 
     /// <summary>Further kinds of predictions are added here.</summary>
-    internal static IReportSection[] Sections() => [new VllmMemorySection(), new ServingSection()];
+    internal static IReportSection[] Sections() => [new VllmMemorySection(), new ServingSection(), new LlamaCppSection()];
 
     internal static string Document(IEnumerable<IReportSection> sections) =>
         s_introduction + string.Concat(sections.Select(section => "\n" + section.Text().ReplaceLineEndings("\n")));
@@ -39,6 +40,11 @@ internal static class Program
         if (arguments is ["fit"])
         {
             return Fit();
+        }
+
+        if (arguments is ["fit-llama-cpp"])
+        {
+            return FitLlamaCpp();
         }
 
         string folder = arguments.Length > 0 ? arguments[0] : "docs";
@@ -74,6 +80,22 @@ internal static class Program
         leftOut.Write(Path.Combine("tests", "LlmOps.Accuracy", "Data", ServingLeftOut.FileName));
         StepTimeFile.Update(fitted, leftOut);
         Console.Error.WriteLine("Run it again without 'fit' for the document.");
+        return 0;
+    }
+
+    /// <summary>The same for llama.cpp, whose coefficients are apart.</summary>
+    private static int FitLlamaCpp()
+    {
+        if (!File.Exists(StepTimeFile.Path))
+        {
+            Console.Error.WriteLine("Run this in the repository's root.");
+            return 1;
+        }
+
+        LlamaCppLeftOut leftOut = LlamaCppLeftOut.Compute();
+        leftOut.Write(Path.Combine("tests", "LlmOps.Accuracy", "Data", LlamaCppLeftOut.FileName));
+        LlamaCppFile.Update(leftOut);
+        Console.Error.WriteLine("Run it again without 'fit-llama-cpp' for the document.");
         return 0;
     }
 }

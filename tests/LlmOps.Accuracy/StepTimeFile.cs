@@ -62,7 +62,7 @@ internal static class StepTimeFile
         ["tokensPerSecond"] = Residuals(points.Rate),
     };
 
-    private static JsonObject Residuals(IReadOnlyCollection<Point> points)
+    internal static JsonObject Residuals(IReadOnlyCollection<Point> points)
     {
         (double low, double high) = Range(points);
         ErrorSummary errors = ErrorSummary.Of(points);
@@ -77,15 +77,15 @@ internal static class StepTimeFile
         };
     }
 
-    private static JsonObject Numbers(IEnumerable<KeyValuePair<string, double>> values) =>
+    internal static JsonObject Numbers(IEnumerable<KeyValuePair<string, double>> values) =>
         new(values.Select(pair => new KeyValuePair<string, JsonNode?>(pair.Key, Rounded(pair.Value))));
 
     /// <summary>More digits would differ from machine to machine.</summary>
-    private static double Rounded(double value) =>
+    internal static double Rounded(double value) =>
         double.Parse(value.ToString("G7", CultureInfo.InvariantCulture), CultureInfo.InvariantCulture);
 
     /// <summary>A short object of mere numbers and words on one line, others on several.</summary>
-    private static string Text(JsonNode node, int depth)
+    internal static string Text(JsonNode node, int depth)
     {
         string margin = new(' ', depth + 1), end = new(' ', depth);
         return node switch
