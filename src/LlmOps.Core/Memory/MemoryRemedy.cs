@@ -10,6 +10,10 @@ namespace LlmOps.Core.Memory;
 /// </summary>
 internal static class MemoryRemedy
 {
+    /// <summary>The same for those who choose instances, and no layouts: more ranks are larger instances there.</summary>
+    public static string OfInstances(string remedy) =>
+        remedy.Contains("ParallelSize", StringComparison.Ordinal) ? "instances with more GPUs, or with larger ones" : remedy;
+
     public static string Find(in MemoryRequest request)
     {
         EngineMemory engine = EngineMemory.Of(request.Engine);

@@ -130,7 +130,7 @@ public static class ConfigurationFinder
         if (!times.Fits)
         {
             MemoryEstimate memory = MemoryEstimator.Estimate(deployment with { BatchSize = 1 });
-            return Describe(request, deployment, ParallelismFinder.Shortage(times, memory), layout);
+            return Describe(request, deployment, ParallelismFinder.Shortage(memory, MemoryRemedy.OfInstances(times.Remedy!)), layout);
         }
 
         PriceType priceType = request.PriceType;

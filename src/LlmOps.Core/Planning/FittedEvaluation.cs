@@ -48,7 +48,7 @@ internal sealed class FittedEvaluation
     }
 
     private static string Remedy(PlannedDeployment way) =>
-        "what would: " + MemoryRemedy.Find(way.Copy.Memory with { BatchSize = 1 });
+        "what would: " + MemoryRemedy.OfInstances(MemoryRemedy.Find(way.Copy.Memory with { BatchSize = 1 }));
 
     private InstanceEvaluation Of(GpuInstance instance, PlannedDeployment way, double mostRequests)
     {

@@ -99,23 +99,19 @@ public static class ParallelismFinder
         KvCacheMeasurement cache = KvCacheCalculator.Measure(ofGroup);
         long held = Math.Clamp(cache.SequenceCapacity ?? usersOfGroup, 1, usersOfGroup);
         MemoryEstimate memory = MemoryEstimator.Estimate(ofGroup with { BatchSize = held });
-        return Describe(request, layout, gpuCount, new Outcome(times.Fits ? null : Shortage(times, memory), times, cache, memory));
+        return Describe(request, layout, gpuCount, new Outcome(times.Fits ? null : Shortage(memory, Remedy(times)), times, cache, memory));
     }
 
     /// <summary>By how much a model that does not fit is short of memory, and what would do.</summary>
-    internal static string Shortage(PerformanceEstimate times, MemoryEstimate memory)
+    internal static string Shortage(MemoryEstimate memory, string remedy)
     {
-        string remedy = times.Remedy!;
-
-        // More ranks are layouts of their own here.
-        if (remedy.Contains("ParallelSize", StringComparison.Ordinal))
-        {
-            remedy = "more GPUs for each copy (-GpuCount)";
-        }
-
         return Text(
             $"short by {-memory.HeadroomGiB:0.00} GiB a GPU: one sequence of {memory.SequenceLength:N0} tokens needs {memory.TotalGiB:0.00} GiB, and {memory.BudgetGiB:0.00} GiB may be used; what would do: {remedy}");
     }
+
+    /// <summary>What would make it fit; more ranks are layouts of their own here.</summary>
+    private static string Remedy(PerformanceEstimate times) =>
+        times.Remedy!.Contains("ParallelSize", StringComparison.Ordinal) ? "more GPUs for each copy (-GpuCount)" : times.Remedy;
 
     private static ParallelismLayout Describe(
         in ParallelismRequest request, ParallelLayout layout, int gpuCount, in Outcome outcome)

@@ -55,6 +55,15 @@ public sealed class FittedOptimizerTests
         }
     }
 
+    [Fact]
+    public void What_would_do_names_no_parameter_that_instances_have_not()
+    {
+        IReadOnlyList<InstanceEvaluation> all = Evaluate(Job("Llama-3.1-405B", 1, 512, 256), "L4");
+
+        Assert.NotEmpty(all);
+        Assert.All(all, e => Assert.EndsWith("what would: instances with more GPUs, or with larger ones", e.RejectionReason, StringComparison.Ordinal));
+    }
+
     /// <summary>Who gets a class or a score waits for no second token.</summary>
     [Theory]
     [InlineData(null, true)]

@@ -1,5 +1,6 @@
 using System.Globalization;
 using LlmOps.Core.Hardware;
+using LlmOps.Core.Memory;
 using LlmOps.Core.Performance;
 using LlmOps.Core.Precision;
 
@@ -83,7 +84,7 @@ internal static class FleetShortage
         (PerformanceEstimate best, GpuInstance where, ParallelLayout how) = nearest!.Value;
         if (!best.Fits)
         {
-            string remedy = best.Remedy is { } change ? $" The least change on {where.Name} ({how}): {change}." : "";
+            string remedy = best.Remedy is { } change ? $" The least change on {where.Name} ({how}): {MemoryRemedy.OfInstances(change)}." : "";
             return $"the model and one such request fit none of them.{remedy}";
         }
 
