@@ -123,7 +123,7 @@ public static class ParallelismFinder
         double? perSecond = deployment.BatchSize * request.OutputLength / times?.TotalSeconds;
         return new ParallelismLayout
         {
-            Model = deployment.Model,
+            ModelName = deployment.Model.Name,
             Engine = EnumNames.Of(deployment.Engine),
             Quantization = deployment.EffectiveQuantization.Name,
             KvCacheDataType = deployment.KvCacheDataType.ToString(),
