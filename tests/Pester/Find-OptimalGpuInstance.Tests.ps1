@@ -138,7 +138,7 @@ Describe 'Find-OptimalGpuInstance for a rate of requests' {
     It 'counts the instances that keep the objectives for 95 % of the requests' {
         $found.Count | Should -BeGreaterThan 20
         @($found | Where-Object { $_.TimeToFirstTokenP95Ms -gt 500 -or $_.TimePerOutputTokenP95Ms -gt 40 }).Count | Should -Be 0
-        @($found | Where-Object { $_.InstanceCount * $_.RequestsPerSecond -lt 39.99 }).Count | Should -Be 0
+        @($found | Where-Object { $_.InstanceCount * $_.MaxRequestsPerSecond -lt 39.99 }).Count | Should -Be 0
         @($found | Where-Object InstanceCount -gt 1).Count | Should -BeGreaterThan 0
         $found[0].UsdPerMonth | Should -Be ($found.UsdPerMonth | Measure-Object -Minimum).Minimum
     }

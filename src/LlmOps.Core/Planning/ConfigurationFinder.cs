@@ -11,7 +11,7 @@ public static class ConfigurationFinder
     private const double SecondsPerDay = 86400;
     private const double HoursPerDay = 24;
 
-    public static IReadOnlyList<long> DefaultBatchSizes { get; } = [1, 2, 4, 8, 16, 32, 64, 128];
+    public static IReadOnlyList<long> DefaultBatchSizes { get; } = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
 
     /// <summary>
     /// Every combination of GPU, precision and batch size, each divided over as many GPUs as score best and rented as the instances

@@ -98,7 +98,7 @@ internal sealed class FittedEvaluation
             TimeToFirstTokenP95Ms = way.Arrivals?.High.TimeToFirstTokenMs,
             TimePerOutputTokenP95Ms = way.Arrivals?.High.TimePerOutputTokenMs,
             EndToEndP95Ms = way.Arrivals?.High.EndToEndMs,
-            RequestsPerSecond = isTimed ? mostRequests : null,
+            MaxRequestsPerSecond = isTimed ? mostRequests : null,
             UtilizationPercent = 100 * way.Arrivals?.Utilization,
             TokensPerSecond = tps,
             TokensPerSecondLow = isTimed && way.Arrivals is null ? tps * bounds.Low : null,

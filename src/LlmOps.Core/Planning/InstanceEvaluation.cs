@@ -96,7 +96,7 @@ public sealed class InstanceEvaluation
     public double? EndToEndP95Ms { get; init; }
 
     /// <summary>The greatest number of requests a second that one instance answers with the SLOs kept.</summary>
-    public double? RequestsPerSecond { get; init; }
+    public double? MaxRequestsPerSecond { get; init; }
 
     /// <summary>The rate that is asked for over what all instances could answer at most, 0 to 100.</summary>
     public double? UtilizationPercent { get; init; }

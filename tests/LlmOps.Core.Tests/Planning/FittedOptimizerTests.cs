@@ -98,8 +98,8 @@ public sealed class FittedOptimizerTests
             Assert.True(e.TimeToFirstTokenMs <= e.TimeToFirstTokenP95Ms && e.EndToEndMs <= e.EndToEndP95Ms);
             Assert.InRange(e.UtilizationPercent!.Value, 0, 90);
             Assert.Equal(60 * 256, e.TokensPerSecond, 1e-9);
-            Assert.True(e.InstanceCount * e.RequestsPerSecond >= 60 * (1 - 1e-9));
-            Assert.True(e.InstanceCount == 1 || (e.InstanceCount - 1) * e.RequestsPerSecond < 60 * 1.002, $"{e.Instance}");
+            Assert.True(e.InstanceCount * e.MaxRequestsPerSecond >= 60 * (1 - 1e-9));
+            Assert.True(e.InstanceCount == 1 || (e.InstanceCount - 1) * e.MaxRequestsPerSecond < 60 * 1.002, $"{e.Instance}");
             Assert.Equal(e.InstanceCount * e.UsdPerHour * 730, e.UsdPerMonth, 1e-6);
         });
         Assert.Equal(ranked.Select(e => e.UsdPerMonth).Order(), ranked.Select(e => e.UsdPerMonth));

@@ -74,7 +74,7 @@ public sealed class PlanningPropertyTests
             if (c.Job.RequestsPerSecond is { } rate)
             {
                 Assert.True(e.EndToEndMs <= e.EndToEndP95Ms * Rounding && e.TimeToFirstTokenMs <= e.TimeToFirstTokenP95Ms * Rounding);
-                Assert.True(e.InstanceCount * e.RequestsPerSecond * Rounding >= rate);
+                Assert.True(e.InstanceCount * e.MaxRequestsPerSecond * Rounding >= rate);
                 Assert.InRange(e.UtilizationPercent!.Value, 0, 90 * Rounding);
             }
         });
