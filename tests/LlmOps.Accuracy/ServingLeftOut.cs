@@ -115,6 +115,10 @@ internal sealed class ServingLeftOut
         File.WriteAllText(path, text.ToString(), new UTF8Encoding(encoderShouldEmitUTF8Identifier: false));
     }
 
+    /// <summary>As the file keeps it, so that what is computed from a fit and from the file agrees.</summary>
+    private static double Rounded(double value) =>
+        double.Parse(value.ToString("G5", CultureInfo.InvariantCulture), CultureInfo.InvariantCulture);
+
     private static Dictionary<int, (double Token, double First)> Predictions(
         string kind, ServingRow[] rows, StepTimeData full, Action<string> progress)
     {
@@ -127,7 +131,7 @@ internal sealed class ServingLeftOut
             foreach (ServingRow row in group)
             {
                 StepTimeParts parts = StepTimeModel.Predict(row.Case, data);
-                predictions.Add(row.Row, (parts.TimePerOutputToken, parts.TimeToFirstToken));
+                predictions.Add(row.Row, (Rounded(parts.TimePerOutputToken), Rounded(parts.TimeToFirstToken)));
             }
         }
 

@@ -37,6 +37,10 @@ internal sealed record ServingRow
             PredictsAhead = row.Whole("PredictsAhead") == 1,
             PollInterval = row.Number("PollInterval")!.Value,
             IsSteadyLoad = row.Whole("IsSteadyLoad") == 1,
+            GraphTokens = row.Number("GraphTokens") ?? 0,
+            InterruptsAnswers = row.Text("Engine") == "vLLM",
+            BatchWaitSteps = row.Number("BatchWaitSteps") ?? 0,
+            BatchWaitTokens = row.Number("BatchWaitTokens") ?? double.PositiveInfinity,
         };
         Case = Case with { Running = RunningAtOnce(row.Text("KvCacheDataType"), row.Number("Utilization")) };
     }
@@ -92,7 +96,7 @@ internal sealed record ServingRow
     {
         Excluded = "",
         ExcludedFirst = "",
-        Case = Case with { PredictsAhead = false, PollInterval = 1, IsSteadyLoad = false },
+        Case = Case with { PredictsAhead = false, PollInterval = 1, GraphTokens = 0, BatchWaitSteps = 0, IsSteadyLoad = false },
     };
 
     /// <summary>Whether the GPUs have no room for all users at once, so that requests wait for whole answers.</summary>

@@ -57,6 +57,9 @@ public static class PerformanceEstimator
             InputLength = request.InputLength,
             OutputLength = request.OutputLength,
             PredictsAhead = request.MultiTokenPrediction,
+            InterruptsAnswers = memory.Engine == Engine.vLLM
+                && running < memory.BatchSize * request.AttentionRanks
+                && !(running / request.AttentionRanks >= memory.MaxSequences),
         };
     }
 
@@ -92,7 +95,7 @@ public static class PerformanceEstimator
         // During an answer each other user's prompt comes up once, and a request that must queue waits for whole ones.
         double others = promptFloor * Math.Max(running - 1, 0) / request.OutputLength;
         double tokenFloor = steps == 0 ? 0 : decodeFloor + others;
-        double rounds = Math.Max((users / running) - 1, 0);
+        double rounds = Math.Max((users / running) - 1, 0) * (1 - parts.InterruptedShare);
         double firstFloor = ((1 + rounds) * (promptFloor + others)) + (rounds * steps * tokenFloor);
         PerformanceTimes times = new(
             parts,

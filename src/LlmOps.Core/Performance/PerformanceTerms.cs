@@ -64,8 +64,10 @@ internal static class PerformanceTerms
         OfToken("SequenceOverhead", p.Sequences / tokens, "a cost a sequence, and a layer and root of the sequences");
         OfToken("PromptInterference", p.Interference, Text($"prompts of {Math.Max(running - 1, 0):0.#} other sequences between the steps"),
             isLlamaCpp ? Evidence.Assumed : fitted);
+        OfToken("Interruptions", p.Interruption, Text(
+            $"answers set back while others finish: {p.InterruptedShare:0.##} of the time in the queue, over the answer's tokens"));
         double corrected = p.TimePerOutputToken;
-        OfToken("GroupCorrection", corrected - p.Decode - p.Interference, "shrunk residual of this model, engine, GPU and precision");
+        OfToken("GroupCorrection", corrected - p.Decode - p.Interference - p.Interruption, "shrunk residual of this model, engine, GPU and precision");
         Calibrated(PerformancePhase.OutputToken, times.TokenCalibrationMs, request.Calibration?.TimePerOutputToken);
         Add(PerformancePhase.OutputToken, "PhysicalFloor", times.TimePerOutputTokenMs - (corrected + times.TokenCalibrationMs),
             "raised to the least that hardware allows", Evidence.Datasheet, Floor);

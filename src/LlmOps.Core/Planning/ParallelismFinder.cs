@@ -16,7 +16,7 @@ public static class ParallelismFinder
     private static readonly string[] s_exchange = ["CommunicationLatency", "CommunicationTransfer", "PipelineHops"];
 
     /// <summary>What a token takes beside its step.</summary>
-    private static readonly string[] s_besideStep = ["PromptInterference", "GroupCorrection", "PhysicalFloor"];
+    private static readonly string[] s_besideStep = ["PromptInterference", "Interruptions", "GroupCorrection", "PhysicalFloor"];
 
     /// <summary>
     /// All layouts for each size of the machine: those that fit come first, ranked; the others follow, with the reason.

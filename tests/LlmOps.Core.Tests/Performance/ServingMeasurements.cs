@@ -65,6 +65,10 @@ internal sealed record ServingMeasurement
                     OutputLength = Number("LengthShare") * Number("OutputLength"),
                     PredictsAhead = Number("PredictsAhead") > 0,
                     PollInterval = Number("PollInterval"),
+                    GraphTokens = Optional("GraphTokens") ?? 0,
+                    BatchWaitSteps = Optional("BatchWaitSteps") ?? 0,
+                    BatchWaitTokens = Optional("BatchWaitTokens") ?? double.PositiveInfinity,
+                    InterruptsAnswers = row["Engine"] == "vLLM",
                     IsSteadyLoad = Number("IsSteadyLoad") > 0,
                 },
             });

@@ -110,7 +110,7 @@ public sealed class ParallelismFinderTests
         // Of the terms of a step, what two exchanges a layer take.
         double exchange = times.Terms.Where(t => t.Name is "CommunicationLatency" or "CommunicationTransfer").Sum(t => t.Milliseconds);
         double step = times.Terms.Where(t => t.Phase == PerformancePhase.OutputToken
-            && t.Name is not ("PromptInterference" or "GroupCorrection" or "PhysicalFloor")).Sum(t => t.Milliseconds);
+            && t.Name is not ("PromptInterference" or "Interruptions" or "GroupCorrection" or "PhysicalFloor")).Sum(t => t.Milliseconds);
         Assert.Equal(100 * exchange / step, layout.CommunicationPercent!.Value, 1e-9);
     }
 

@@ -38,6 +38,21 @@ internal readonly record struct StepTimeCase(LlmModel Model, Quantization Quanti
     /// <summary>Steps after which SGLang looks for new requests (scheduler-recv-interval).</summary>
     public double PollInterval { get; init; } = 1;
 
+    /// <summary>Steps that TensorRT-LLM holds a prompt back at the most for others to join it (batch_wait_timeout_iters).</summary>
+    public double BatchWaitSteps { get; init; } = 0;
+
+    /// <summary>Tokens of prompts that end that wait early (batch_wait_max_tokens_ratio of max_num_tokens).</summary>
+    public double BatchWaitTokens { get; init; } = double.PositiveInfinity;
+
+    /// <summary>Tokens up to which prompts run as captured CUDA graphs.</summary>
+    public double GraphTokens { get; init; } = 0;
+
+    /// <summary>
+    /// Whether the engine starts a request as soon as there is room for its prompt, and sets answers back when they outgrow the
+    /// memory, as vLLM's scheduler does; else requests wait for the room of whole answers.
+    /// </summary>
+    public bool InterruptsAnswers { get; init; } = false;
+
     /// <summary>Whether all requests are equally long and arrive through a gateway, as in one of the fitted collections.</summary>
     public bool IsSteadyLoad { get; init; } = false;
 
@@ -103,9 +118,17 @@ internal readonly record struct StepTimeParts
     /// <summary>A step over the tokens that it yields.</summary>
     public double Decode => Step / TokensPerStep;
 
-    public double PromptQueue => QueueRounds * ((OutputLength * (Decode + Interference)) + PromptWork);
+    /// <summary>Of the time in the queue, the share that interrupts answers; the rest comes before the first token.</summary>
+    public double InterruptedShare { get; init; }
 
-    public double TimePerOutputToken => (Decode + Interference) * TokenCorrection;
+    private double Queue => QueueRounds * ((OutputLength * (Decode + Interference)) + PromptWork);
+
+    public double PromptQueue => Queue * (1 - InterruptedShare);
+
+    /// <summary>What interrupted answers add to a token.</summary>
+    public double Interruption => Queue * InterruptedShare / OutputLength;
+
+    public double TimePerOutputToken => (Decode + Interference + Interruption) * TokenCorrection;
 
     public double TimeToFirstToken => PromptCorrection * (PromptConstant + PromptLatency + PromptWork + PromptStep
         + PromptWaiting + PromptQueue + PromptExtra);
@@ -263,15 +286,45 @@ internal static class StepTimeModel
             Interference = interference,
             TokenCorrection = corrections.TimePerOutputToken,
             PromptConstant = p.RequestMs * (c.IsSteadyLoad ? p.RequestOfSteadyLoad : 1),
-            PromptLatency = latency * (c.PredictsAhead ? p.PredictionLatency : 1),
+            PromptLatency = latency * (c.GraphTokens >= input ? p.CapturedLatency : 1) * (c.PredictsAhead ? p.PredictionLatency : 1),
             PromptWork = alone,
             PromptStep = p.StepInProgress * step,
             PromptWaiting = waiting,
             QueueRounds = Math.Max((c.Users / c.Running) - 1, 0) * p.Queue,
             OutputLength = c.OutputLength,
-            PromptExtra = ((c.AttentionRanks > 1 ? p.BalanceSteps : 0) + (p.PollSteps * (c.PollInterval - 1))) * step,
+            InterruptedShare = InterruptedShare(c),
+            PromptExtra = ((c.AttentionRanks > 1 ? p.BalanceSteps : 0) + (p.PollSteps * (c.PollInterval - 1))
+                + BatchWait(c, tokensPerStep)) * step,
             PromptCorrection = corrections.TimeToFirstToken,
         };
+    }
+
+    /// <summary>
+    /// The share of the queue that has begun to answer. An answer that ends frees the room of its prompt and tokens, in which as many
+    /// prompts of the queue's head start as fit; all but about one of them are set back as answers grow. They keep their
+    /// place, so that only those behind them have not begun.
+    /// </summary>
+    private static double InterruptedShare(in StepTimeCase c)
+    {
+        double waiting = (c.Users - c.Running) / c.AttentionRanks;
+        return c.InterruptsAnswers && waiting > 0 ? Math.Min(1, c.OutputLength / c.InputLength / waiting) : 0;
+    }
+
+    /// <summary>
+    /// Steps that a prompt waits on average where the first one waits for others: it opens a window that ends after
+    /// some steps or with enough tokens, and those that come during it wait half of it.
+    /// </summary>
+    private static double BatchWait(in StepTimeCase c, double tokensPerStep)
+    {
+        if (c.BatchWaitSteps == 0)
+        {
+            return 0;
+        }
+
+        double arrivals = c.Running * tokensPerStep / c.OutputLength;
+        double window = Math.Min(c.BatchWaitSteps, Math.Max((c.BatchWaitTokens / c.InputLength) - 1, 0) / arrivals);
+        double joining = arrivals * window;
+        return window * (1 + (joining / 2)) / (1 + joining);
     }
 
     /// <summary>(aᵖ + bᵖ)^(1/p): the sum for p = 1, the larger of both for a large p.</summary>

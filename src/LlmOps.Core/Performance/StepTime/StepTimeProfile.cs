@@ -111,6 +111,7 @@ internal sealed class StepTimeProfile
         PackedLatency = d["packedLatency", engine];
         BalanceSteps = engine == "TensorRT-LLM" ? d["balanceSteps"] : 0;
         PollSteps = engine == "SGLang" ? d["pollSteps"] : 0;
+        CapturedLatency = d["capturedLatency"];
         Queue = d["queue"];
         PredictionPrompt = engine == "SGLang" ? d["predictionPrompt"] : 1;
         PredictionLatency = d["predictionLatency"];
@@ -236,6 +237,8 @@ internal sealed class StepTimeProfile
     public double BalanceSteps { get; }
 
     public double PollSteps { get; }
+
+    public double CapturedLatency { get; }
 
     public double Queue { get; }
 

@@ -1,0 +1,62 @@
+using LlmOps.Core.Hardware;
+using LlmOps.Core.Models;
+using LlmOps.Core.Performance.StepTime;
+using LlmOps.Core.Precision;
+
+namespace LlmOps.Core.Tests.Performance;
+
+/// <summary>What settings of a server's scheduler add to both times.</summary>
+public sealed class StepTimeWaitTests
+{
+    private static StepTimeCase Case(string engine) =>
+        new(ModelCatalog.Get("Llama-3.1-70B"), Quantization.Parse("FP8"), GpuCatalog.Get("H200"), engine)
+        {
+            Users = 64,
+            Running = 64,
+            InputLength = 1000,
+            OutputLength = 1000,
+        };
+
+    /// <summary>64 users of 1,000 tokens send 1.28 prompts in 20 steps: one waits for all, 1.28 for half of them.</summary>
+    [Fact]
+    public void Prompts_wait_for_others_until_the_window_ends()
+    {
+        StepTimeCase alone = Case("TensorRT-LLM");
+        StepTimeParts without = StepTimeModel.Predict(alone), with = StepTimeModel.Predict(alone with { BatchWaitSteps = 20 });
+
+        Assert.Equal(20 * 1.64 / 2.28 * without.Step, with.PromptExtra - without.PromptExtra, 1e-6);
+        Assert.Equal(without.TimePerOutputToken, with.TimePerOutputToken, 1e-9);
+    }
+
+    [Fact]
+    public void A_window_ends_early_with_enough_tokens()
+    {
+        StepTimeParts without = StepTimeModel.Predict(Case("TensorRT-LLM"));
+        StepTimeParts with = StepTimeModel.Predict(Case("TensorRT-LLM") with { BatchWaitSteps = 1000, BatchWaitTokens = 3000 });
+
+        // Two more prompts, at 0.064 a step.
+        Assert.Equal(31.25 * 2 / 3 * without.Step, with.PromptExtra - without.PromptExtra, 1e-6);
+    }
+
+    [Fact]
+    public void Interrupted_answers_take_the_time_that_they_did_not_wait_for()
+    {
+        StepTimeCase queue = Case("vLLM") with { Running = 44, OutputLength = 8000 };
+        StepTimeParts whole = StepTimeModel.Predict(queue), split = StepTimeModel.Predict(queue with { InterruptsAnswers = true });
+
+        Assert.Equal(0.4, split.InterruptedShare, 1e-12); // 8,000 / 1,000 of 20 that wait
+        Assert.Equal(0.6 * whole.PromptQueue, split.PromptQueue, 1e-6);
+        Assert.Equal(whole.PromptQueue, split.PromptQueue + (8000 * split.Interruption), 1e-6);
+        Assert.Equal(0, StepTimeModel.Predict(queue with { Running = 64, InterruptsAnswers = true }).Interruption);
+    }
+
+    [Fact]
+    public void Captured_prompts_launch_faster()
+    {
+        StepTimeParts launched = StepTimeModel.Predict(Case("vLLM") with { GraphTokens = 999 });
+        StepTimeParts captured = StepTimeModel.Predict(Case("vLLM") with { GraphTokens = 1000 });
+
+        Assert.InRange(captured.PromptLatency / launched.PromptLatency, 0.05, 0.95);
+        Assert.Equal(launched.PromptWork, captured.PromptWork, 1e-9);
+    }
+}
