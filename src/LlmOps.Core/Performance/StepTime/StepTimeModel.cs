@@ -126,7 +126,7 @@ internal readonly record struct StepTimeParts
     public double PromptQueue => Queue * (1 - InterruptedShare);
 
     /// <summary>What interrupted answers add to a token.</summary>
-    public double Interruption => Queue * InterruptedShare / OutputLength;
+    public double Interruption => Queue * InterruptedShare / Math.Max(OutputLength - 1, 1);
 
     public double TimePerOutputToken => (Decode + Interference + Interruption) * TokenCorrection;
 
@@ -307,7 +307,7 @@ internal static class StepTimeModel
     private static double InterruptedShare(in StepTimeCase c)
     {
         double waiting = (c.Users - c.Running) / c.AttentionRanks;
-        return c.InterruptsAnswers && waiting > 0 ? Math.Min(1, c.OutputLength / c.InputLength / waiting) : 0;
+        return c.InterruptsAnswers && waiting > 0 && c.OutputLength > 1 ? Math.Min(1, c.OutputLength / c.InputLength / waiting) : 0;
     }
 
     /// <summary>
