@@ -1,5 +1,6 @@
 using System.Globalization;
 using LlmOps.Core.Models;
+using LlmOps.Core.Models.Quantized;
 using LlmOps.Core.Precision;
 
 namespace LlmOps.Core.Memory;
@@ -9,6 +10,8 @@ internal static class MemoryTerms
 {
     public const string Arithmetic = "follows from the architecture";
     public const string Framework = "memory estimation framework, parameters of New-MemoryEstimationParameter";
+
+    private const string PublishedLists = "modules that published checkpoints exclude (hf_quant_config.json of NVIDIA's, AMD Quark)";
 
     /// <summary>All terms: the engine's own, and the allowances.</summary>
     public static IReadOnlyList<MemoryTerm> Explain(in MemoryRequest request, in MemoryBreakdown b, PipelineStage stage)
@@ -42,11 +45,23 @@ internal static class MemoryTerms
         string place = request.Parallelism.GpuCount == 1
             ? ""
             : Invariant($", on one of {request.Parallelism.GpuCount} GPUs (stage {stage.Index + 1} of {request.Parallelism.Pipeline})");
-        return Term("ModelWeights", b.ModelWeights, 0, 0,
-            (request.Model.StorageIn(quantization) is null
-                ? Invariant($"parameters x bits / 8 in {quantization} ({quantization.BitsPerWeight:0.###} bits; {quantization.Layout})")
-                : Invariant($"matrix by matrix as published: {quantization} ({quantization.BitsPerWeight:0.###} bits; {quantization.Layout}), ")
-                    + Invariant($"{request.Model.AverageBitsPerWeight:0.###} bits a weight on average")) + place,
+        string formula = (request.Model.StorageIn(quantization) is null
+            ? Invariant($"parameters x bits / 8 in {quantization} ({quantization.BitsPerWeight:0.###} bits; {quantization.Layout})")
+            : Invariant($"matrix by matrix as published: {quantization} ({quantization.BitsPerWeight:0.###} bits; {quantization.Layout}), ")
+                + Invariant($"{request.Model.AverageBitsPerWeight:0.###} bits a weight on average")) + place;
+        if (WeightCoverage.Differs(request.Model, quantization) && request.Model.StorageIn(quantization) is null)
+        {
+            WeightParts covered = WeightCoverage.Of(request.Model, quantization);
+            double bytes = WeightMemory.Chosen(request.Model, stage, request, covered);
+            double least = WeightMemory.Chosen(request.Model, stage, request, WeightParts.Linear) / bytes;
+            double most = WeightMemory.Chosen(request.Model, stage, request, WeightCoverage.Least(request.Model)) / bytes;
+            return Term("ModelWeights", b.ModelWeights, 1 - least, most - 1,
+                Invariant($"{formula}; {WeightCoverage.Describe(request.Model, covered)} in 16 bits, as most checkpoints of the family; others quantize ")
+                    + "from the experts or MLPs alone to all linear layers",
+                Evidence.Assumed, PublishedLists);
+        }
+
+        return Term("ModelWeights", b.ModelWeights, 0, 0, formula,
             quantization.IsGeneric ? Evidence.Assumed : Evidence.Exact,
             quantization.IsGeneric ? Framework : Arithmetic);
     }

@@ -1,4 +1,5 @@
 using LlmOps.Core.Models;
+using LlmOps.Core.Models.Quantized;
 using LlmOps.Core.Precision;
 
 namespace LlmOps.Core.Memory;
@@ -30,11 +31,11 @@ internal static class WeightFiles
 
     /// <summary>
     /// Exact where the format says what lies beside the weights and which stay as they are. Assumed where it does not, where the model
-    /// was not known, and for a mixture of experts in NVFP4: published ones leave more in 16 bits, each other parts.
+    /// was not known, and for a mixture of experts in NVFP4 or MXFP4: published ones differ in what they leave in 16 bits.
     /// </summary>
     public static Evidence EvidenceOf(LlmModel model, Quantization quantization) =>
         model.Evidence != Evidence.Exact ? Evidence.Assumed
         : ReferenceEquals(quantization, model.PublishedQuantization) ? Evidence.Exact
-        : quantization.IsGeneric || (quantization.Name == "NVFP4" && model.ExpertCount > 0) ? Evidence.Assumed
+        : quantization.IsGeneric || WeightCoverage.Differs(model, quantization) ? Evidence.Assumed
         : Evidence.Exact;
 }

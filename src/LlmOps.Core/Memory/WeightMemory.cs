@@ -1,4 +1,5 @@
 using LlmOps.Core.Models;
+using LlmOps.Core.Models.Quantized;
 using LlmOps.Core.Precision;
 
 namespace LlmOps.Core.Memory;
@@ -8,9 +9,10 @@ internal static class WeightMemory
 {
     public static double Bytes(LlmModel model, PipelineStage stage, in MemoryRequest request)
     {
-        (int tensor, _, int expertRanks, _) = request.Parallelism;
         if (model.StorageIn(request.EffectiveQuantization) is not null)
         {
+            (int tensor, _, int expertRanks, _) = request.Parallelism;
+
             // Scales divide with their matrices; what rounding a rank's last block adds is below a thousandth of it.
             ShardedBytes bytes = stage.PublishedBytes;
             return ((double)(bytes.Split + stage.PublishedEmbeddingBytes) / tensor)
@@ -19,13 +21,23 @@ internal static class WeightMemory
                 + bytes.Copied;
         }
 
+        return Chosen(model, stage, request, WeightCoverage.Of(model, request.EffectiveQuantization));
+    }
+
+    /// <summary>The same with the chosen precision in other parts.</summary>
+    public static double Chosen(LlmModel model, PipelineStage stage, in MemoryRequest request, WeightParts covered)
+    {
+        int tensor = request.Parallelism.Tensor;
         Bits size = Bits.Of(request);
         double headShare = KeyValueShare(model, tensor);
-        double expertShare = ExpertShare(model.ExpertCount, tensor, expertRanks);
+        double expertShare = ExpertShare(model.ExpertCount, tensor, request.Parallelism.Expert);
+        double OnRank(in ShardedParameters p) =>
+            ((double)p.Split / tensor) + (p.KeyValue * headShare) + (p.Experts * expertShare) + p.Copied;
         ShardedParameters p = stage.Layers;
-        double bits = (size.Linear * (((double)p.Split / tensor) + (p.KeyValue * headShare) + p.Copied))
-            + (size.Vector * (((double)p.SplitVectors / tensor) + (p.KeyValueVectors * headShare) + p.CopiedVectors))
-            + (expertShare * ((size.Expert * p.Experts) + (size.Vector * p.ExpertVectors)))
+        ShardedParameters uncovered = stage.UncoveredMatrices(covered);
+        double bits = (size.Matrix * OnRank(p - uncovered))
+            + (size.Other * (OnRank(uncovered) + ((double)p.SplitVectors / tensor) + (p.KeyValueVectors * headShare)
+                + (p.ExpertVectors * expertShare) + p.CopiedVectors))
             + (size.Embedding * stage.EmbeddingParameters / tensor);
         return bits / 8;
     }
@@ -46,8 +58,8 @@ internal static class WeightMemory
 
         ShardedParameters p = whole.Layers;
         double embedding = model.Architecture.HasTiedHead ? 0 : size.Embedding * model.Parameters.Embedding / 8;
-        double vision = size.Linear * model.Parameters.Vision / 8;
-        double experts = ((size.Expert * p.Experts) + (size.Vector * p.ExpertVectors)) / 8;
+        double vision = size.Other * model.Parameters.Vision / 8;
+        double experts = ((size.Matrix * p.Experts) + (size.Other * p.ExpertVectors)) / 8;
         return Math.Max(0, Bytes(model, whole, request) - embedding - vision - (experts * idleExperts));
     }
 
@@ -89,8 +101,8 @@ internal static class WeightMemory
         return (double)heldExperts / experts / Math.Max(1, tensor / expertRanks);
     }
 
-    /// <summary>Bits of a weight by its place in the model.</summary>
-    private readonly record struct Bits(double Linear, double Expert, double Embedding, double Vector)
+    /// <summary>Bits of a weight: of a matrix that the precision covers, of embeddings and head, and of all else.</summary>
+    private readonly record struct Bits(double Matrix, double Embedding, double Other)
     {
         public static Bits Of(in MemoryRequest request)
         {
@@ -98,13 +110,7 @@ internal static class WeightMemory
             double quantized = quantization.BitsPerWeight
                 * (quantization.IsGeneric ? request.Parameters.QuantizationOverheadMultiplier : 1);
             double other = quantization.UnquantizedBits;
-            return quantization.Scope switch
-            {
-                QuantizationScope.LinearLayers => new Bits(quantized, quantized, other, other),
-                QuantizationScope.RoutedExperts => new Bits(other, quantized, other, other),
-                QuantizationScope.AllMatrices => new Bits(quantized, quantized, quantized, other),
-                _ => new Bits(quantized, quantized, quantized, quantized),
-            };
+            return new Bits(quantized, quantization.Scope == QuantizationScope.AllMatrices ? quantized : other, other);
         }
     }
 }

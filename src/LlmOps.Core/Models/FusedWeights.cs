@@ -1,3 +1,4 @@
+using LlmOps.Core.Models.Quantized;
 using LlmOps.Core.Precision;
 
 namespace LlmOps.Core.Models;
@@ -23,6 +24,7 @@ internal enum TensorRole
 /// </summary>
 /// <param name="Role">What it is part of.</param>
 /// <param name="Format">How a quantized checkpoint stores it; null where the element type or a chosen precision does.</param>
+/// <param name="IsCovered">Whether a precision that was chosen touches it.</param>
 /// <param name="Split">Elements divided over tensor-parallel ranks, or over expert-parallel ones.</param>
 /// <param name="KeyValue">Elements divided by KV heads.</param>
 /// <param name="Copied">Elements that each rank holds.</param>
@@ -35,6 +37,7 @@ internal enum TensorRole
 internal readonly record struct FusedTensor(
     TensorRole Role,
     WeightFormat? Format,
+    bool IsCovered,
     long Split = 0,
     long KeyValue = 0,
     long Copied = 0,
@@ -55,8 +58,9 @@ internal sealed class FusedWeights
     /// <param name="model">The model.</param>
     /// <param name="first">The first layer.</param>
     /// <param name="count">Layers from there on.</param>
-    /// <param name="storage">The checkpoint's formats; null where all matrices are alike.</param>
-    public static FusedWeights Of(LlmModel model, int first, int count, WeightStorage? storage)
+    /// <param name="storage">The checkpoint's formats; null where a precision was chosen.</param>
+    /// <param name="covered">What the chosen precision covers.</param>
+    public static FusedWeights Of(LlmModel model, int first, int count, WeightStorage? storage, WeightParts covered)
     {
         long hidden = model.HiddenSize;
         Dictionary<FusedTensor, int> tensors = [];
@@ -67,12 +71,12 @@ internal sealed class FusedWeights
             FusedTensor[]? fused;
             if (storage is not null)
             {
-                fused = Fuse(layer, storage.MatricesOf(i));
+                fused = Fuse(layer, storage.MatricesOf(i), covered);
             }
             else if (!plain.TryGetValue(layer, out fused))
             {
                 fused = Fuse(layer, layer.Attention.Matrices(hidden).Concat(layer.FeedForward.Matrices(hidden))
-                    .Select(matrix => (matrix, (WeightFormat?)null)));
+                    .Select(matrix => (matrix, (WeightFormat?)null)), covered);
                 plain.Add(layer, fused);
             }
 
@@ -85,14 +89,15 @@ internal sealed class FusedWeights
         return new FusedWeights([.. tensors.Select(pair => (pair.Key, pair.Value))]);
     }
 
-    private static FusedTensor[] Fuse(LayerSpec layer, IEnumerable<(WeightMatrix Matrix, WeightFormat? Format)> matrices)
+    private static FusedTensor[] Fuse(
+        LayerSpec layer, IEnumerable<(WeightMatrix Matrix, WeightFormat? Format)> matrices, WeightParts covered)
     {
-        List<((string Place, WeightFormat? Format) Key, FusedTensor Tensor)> fused = [];
+        List<((string Place, WeightFormat? Format, bool IsCovered) Key, FusedTensor Tensor)> fused = [];
         foreach ((WeightMatrix matrix, WeightFormat? format) in matrices)
         {
-            (string Place, WeightFormat? Format) key = (PlaceOf(matrix.Name), format);
+            (string Place, WeightFormat? Format, bool IsCovered) key = (PlaceOf(matrix.Name), format, covered.Includes(matrix));
             int known = fused.FindIndex(f => f.Key == key);
-            FusedTensor tensor = Add(known < 0 ? new FusedTensor(RoleOf(matrix), format) : fused[known].Tensor, matrix, format);
+            FusedTensor tensor = Add(known < 0 ? new FusedTensor(RoleOf(matrix), format, key.IsCovered) : fused[known].Tensor, matrix, format);
             if (known < 0)
             {
                 fused.Add((key, tensor));
@@ -105,7 +110,7 @@ internal sealed class FusedWeights
 
         if (layer.Attention is LatentAttention latent)
         {
-            fused.Add((("absorbed", null), new FusedTensor(TensorRole.Absorbed, null,
+            fused.Add((("absorbed", null, false), new FusedTensor(TensorRole.Absorbed, null, false,
                 Split: (long)latent.KeyValueRank * latent.HeadCount * (latent.NopeDimension + latent.ValueDimension))));
         }
 

@@ -20,6 +20,7 @@ public sealed class LlmModel
     private readonly Lazy<ShardedParameters[]> _layersBefore;
     private readonly Lazy<AttentionLayerGroup[]> _attentionGroups;
     private readonly ConcurrentDictionary<int, ImmutableArray<PipelineStage>> _stages = [];
+    private readonly ConcurrentDictionary<WeightParts, ShardedParameters[]> _uncoveredBefore = [];
 
     /// <param name="name">As published.</param>
     /// <param name="family">As configurations name it.</param>
@@ -227,6 +228,19 @@ public sealed class LlmModel
     internal ShardedParameters LayerParameters(int first, int count) =>
         _layersBefore.Value[first + count] - _layersBefore.Value[first];
 
+    /// <summary>Those matrices among them that are none of the parts.</summary>
+    internal ShardedParameters UncoveredMatrices(int first, int count, WeightParts covered)
+    {
+        if (covered == WeightParts.All)
+        {
+            return default;
+        }
+
+        ShardedParameters[] before = _uncoveredBefore.GetOrAdd(
+            covered, static (parts, architecture) => SumUncovered(architecture, parts), Architecture);
+        return before[first + count] - before[first];
+    }
+
     public override string ToString() => Name;
 
     /// <summary>Weights of the layers before each one, and of all.</summary>
@@ -240,6 +254,32 @@ public sealed class LlmModel
                 + layer.Attention.Parameters(architecture.HiddenSize)
                 + layer.FeedForward.Parameters(architecture.HiddenSize)
                 + new ShardedParameters(CopiedVectors: layer.NormParameters);
+        }
+
+        return before;
+    }
+
+    private static ShardedParameters[] SumUncovered(ModelArchitecture architecture, WeightParts covered)
+    {
+        ShardedParameters[] before = new ShardedParameters[architecture.Layers.Length + 1];
+        long hidden = architecture.HiddenSize;
+        for (int i = 0; i < architecture.Layers.Length; i++)
+        {
+            LayerSpec layer = architecture.Layers[i];
+            before[i + 1] = before[i];
+            foreach (WeightMatrix matrix in layer.Attention.Matrices(hidden).Concat(layer.FeedForward.Matrices(hidden)))
+            {
+                if (!covered.Includes(matrix))
+                {
+                    before[i + 1] += matrix.Sharding switch
+                    {
+                        WeightSharding.KeyValue => new ShardedParameters(KeyValue: matrix.Elements),
+                        WeightSharding.Experts => new ShardedParameters(Experts: matrix.Elements),
+                        WeightSharding.Copied => new ShardedParameters(Copied: matrix.Elements),
+                        _ => new ShardedParameters(Split: matrix.Elements),
+                    };
+                }
+            }
         }
 
         return before;

@@ -1,4 +1,6 @@
+using System.Collections.Concurrent;
 using System.Collections.Immutable;
+using LlmOps.Core.Models.Quantized;
 
 namespace LlmOps.Core.Models;
 
@@ -7,7 +9,7 @@ public sealed class PipelineStage
 {
     private readonly LlmModel _model;
     private TrainingShape? _training;
-    private FusedWeights? _fused;
+    private readonly ConcurrentDictionary<WeightParts, FusedWeights> _fused = [];
     private FusedWeights? _publishedFused;
 
     private PipelineStage(LlmModel model, int index, int stageCount, int firstLayer, int layerCount)
@@ -114,13 +116,20 @@ public sealed class PipelineStage
 
     internal bool HasLatentAttention { get; }
 
-    /// <summary>The layers' matrices as engines load them, whatever their precision.</summary>
-    internal FusedWeights Fused => _fused ??= FusedWeights.Of(_model, FirstLayer, LayerCount, null);
+    /// <summary>Matrices of the layers and the vision tower that a format which covers those parts leaves in 16 bits.</summary>
+    internal ShardedParameters UncoveredMatrices(WeightParts covered)
+    {
+        ShardedParameters layers = _model.UncoveredMatrices(FirstLayer, LayerCount, covered);
+        return Index > 0 ? layers : layers with { Split = layers.Split + _model.Architecture.VisionParameters };
+    }
+
+    /// <summary>The layers' matrices as engines load them, with a format in those parts.</summary>
+    internal FusedWeights FusedIn(WeightParts covered) => _fused.GetOrAdd(
+        covered, static (parts, stage) => FusedWeights.Of(stage._model, stage.FirstLayer, stage.LayerCount, null, parts), this);
 
     /// <summary>The same as the quantized checkpoint stores them; only for models that have one.</summary>
     internal FusedWeights PublishedFused =>
-        _publishedFused ??= FusedWeights.Of(_model, FirstLayer, LayerCount, _model.Storage);
-
+        _publishedFused ??= FusedWeights.Of(_model, FirstLayer, LayerCount, _model.Storage, WeightParts.All);
 
     /// <summary>
     /// Layers by stage as vLLM divides them (0.6 on, <c>distributed/utils.py</c>, get_pp_indices): evenly, and what is left

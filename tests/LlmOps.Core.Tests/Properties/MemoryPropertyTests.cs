@@ -8,10 +8,12 @@ namespace LlmOps.Core.Tests.Properties;
 /// <summary>What must hold for every model, engine, precision, GPU and size.</summary>
 public sealed class MemoryPropertyTests
 {
-    /// <summary>From wide to narrow; formats of linear layers and GGUF formats leave different weights in 16 bits.</summary>
+    /// <summary>From wide to narrow; formats of linear layers, of 4-bit floats and of GGUF leave different weights in 16 bits.</summary>
     private static readonly string[][] s_narrowing =
     [
-        ["FP32", "FP16", "BF16", "FP8", "INT8", "NVFP4", "INT4", "MXFP4", "GPTQ", "AWQ", "NF4"],
+        ["FP32", "FP16", "BF16", "FP8", "INT8", "INT4", "GPTQ", "AWQ", "NF4"],
+        ["FP32", "BF16", "NVFP4"],
+        ["FP32", "BF16", "MXFP4"],
         ["FP32", "FP16", "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q4_0"],
     ];
 

@@ -1,4 +1,5 @@
 using LlmOps.Core.Models;
+using LlmOps.Core.Models.Quantized;
 using LlmOps.Core.Precision;
 
 namespace LlmOps.Core.Memory.Vllm;
@@ -25,7 +26,7 @@ internal static class VllmWeights
         WeightStorage? storage = model.StorageIn(quantization);
 
         double bytes = storage is null
-            ? Chosen(request, stage.Fused, quantization, element, headShare, expertShare)
+            ? Chosen(request, stage.FusedIn(WeightCoverage.Of(model, quantization)), quantization, element, headShare, expertShare)
             : Published(request, stage.PublishedFused, element, headShare, expertShare);
 
         ShardedParameters p = stage.Layers;
@@ -83,7 +84,7 @@ internal static class VllmWeights
         return Booked((double)rows / tensor * width * bits / 8);
     }
 
-    /// <summary>All matrices in one precision that was asked for, or in the model's own type.</summary>
+    /// <summary>Matrices in one precision that was asked for, as far as it covers them, or in the model's own type.</summary>
     private static double Chosen(
         in MemoryRequest request, FusedWeights weights, Quantization quantization, int element, double headShare, double expertShare)
     {
@@ -95,14 +96,13 @@ internal static class VllmWeights
             : bits >= 32 ? 32 : bits >= 16 ? 16 : bits >= 8 ? 8 : Math.Min(bits, 4);
         double extraBits = (bits * factor) - valueBits;
         int rowBytes = quantization.IsQuantized && valueBits == 8 && quantization.Scope != QuantizationScope.AllMatrices ? sizeof(float) : 0;
-        bool expertsOnly = quantization.Scope == QuantizationScope.RoutedExperts;
         int tensor = request.Parallelism.Tensor;
         double sum = 0;
         foreach ((FusedTensor t, int count) in weights.Tensors)
         {
             bool isExpert = t.Role is TensorRole.ExpertUp or TensorRole.ExpertDown;
             double elements = isExpert ? t.Split * expertShare : ((double)t.Split / tensor) + (t.KeyValue * headShare) + t.Copied;
-            if (t.Role == TensorRole.Absorbed || (expertsOnly && !isExpert))
+            if (!t.IsCovered)
             {
                 sum += count * Booked(elements * element);
                 continue;

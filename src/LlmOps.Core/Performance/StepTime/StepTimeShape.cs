@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using LlmOps.Core.Hardware;
 using LlmOps.Core.Memory;
 using LlmOps.Core.Models;
+using LlmOps.Core.Models.Quantized;
 using LlmOps.Core.Precision;
 
 namespace LlmOps.Core.Performance.StepTime;
@@ -201,11 +202,7 @@ internal sealed class StepTimeShape
     {
         private readonly WeightStorage? _storage = model.StorageIn(quantization);
 
-        // Published checkpoints of mixtures in NVFP4 leave attention in 16 bits; those of DeepSeek quantize its output, those with
-        // linear attention (Qwen3.5) all of softmax attention, but neither linear attention nor shared experts.
-        private readonly bool _isMixtureInFp4 = quantization.Name == "NVFP4" && model.ExpertCount > 0;
-        private readonly bool _quantizesOutput = model.Family.StartsWith("deepseek", StringComparison.OrdinalIgnoreCase);
-        private readonly bool _isLinear = model.Architecture.Layers.Any(layer => layer.Attention is RecurrentMixer);
+        private readonly WeightParts _covered = WeightCoverage.Of(model, quantization);
         private readonly double _bytes = quantization.BitsPerWeight / 8
             * (quantization.IsGeneric ? MemoryEstimationParameter.Default.QuantizationOverheadMultiplier : 1);
         private readonly double _otherBytes = quantization.UnquantizedBits / 8.0;
@@ -227,26 +224,13 @@ internal sealed class StepTimeShape
             long hidden = model.HiddenSize;
             foreach (WeightMatrix matrix in layer.Attention.Matrices(hidden).Concat(layer.FeedForward.Matrices(hidden)))
             {
-                yield return (matrix, matrix.Elements * (IsQuantized(matrix) ? _bytes : _otherBytes));
+                yield return (matrix, matrix.Elements * (_covered.Includes(matrix) ? _bytes : _otherBytes));
             }
         }
 
         public double HeadBytes(double elements) => _storage is not null
             ? model.Architecture.HasTiedHead ? _storage.TokenEmbedding : _storage.Head
             : elements * (quantization.Scope is QuantizationScope.All or QuantizationScope.AllMatrices ? _bytes : _otherBytes);
-
-        private bool IsQuantized(in WeightMatrix matrix) => quantization.Scope switch
-        {
-            QuantizationScope.RoutedExperts => matrix.Component == ModelComponent.RoutedExperts,
-            QuantizationScope.LinearLayers => matrix.IsQuantizable && (!_isMixtureInFp4 || matrix.Component switch
-            {
-                ModelComponent.RoutedExperts or ModelComponent.DenseMlp => true,
-                ModelComponent.SharedExperts => !_isLinear,
-                ModelComponent.Attention => _isLinear || (_quantizesOutput && matrix.Name.EndsWith("o_proj", StringComparison.Ordinal)),
-                _ => false,
-            }),
-            _ => true,
-        };
     }
 }
 
