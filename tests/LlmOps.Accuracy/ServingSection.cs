@@ -234,7 +234,7 @@ internal sealed class ServingSection : IReportSection
         | and captured prompts, answers that vLLM interrupts, no data parallelism of MiniMax-M2.5 on H100 (chosen) | 9.5, 12.6 | 21.0, 26.1 |
         | and the latency of a pass shared by as many prompts as its tokens take | 9.3, 12.4 | 21.6, 25.5 |
 
-        The interval is a fact of the scripts and stays, although errors were smaller without it. A burst at the start in which the prompts of
+        The interval is a fact of the scripts and stays; its own part in the errors was not isolated. A burst at the start in which the prompts of
         a pass end together made TTFT worse (21.6 to 22.4 %) and is not used.
 
         The priors of attention are narrow for the sake of prompts longer than any that was measured (15,000 tokens): its efficiency 0.5

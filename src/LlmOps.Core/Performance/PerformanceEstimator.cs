@@ -87,13 +87,15 @@ public static class PerformanceEstimator
             : StepTimeModel.Predict(CaseOf(request, running), request.Calibration?.Coefficients?.Data ?? StepTimeData.Instance);
         int gpus = memory.Parallelism.Tensor * request.AttentionRanks * memory.Parallelism.Pipeline;
         PhysicalFloor job = PhysicalFloor.Of(workload, gpu, gpus);
-        PhysicalFloor prompt = PhysicalFloor.Of(workload with { BatchSize = 1, OutputLength = 1 }, gpu, gpus);
+        Workload prompt = workload with { BatchSize = 1, OutputLength = 1 };
         long steps = request.OutputLength - 1;
-        double promptFloor = 1000 * prompt.PrefillSeconds;
+        double promptFloor = 1000 * PhysicalFloor.Of(prompt, gpu, gpus).PrefillSeconds;
         double decodeFloor = steps == 0 ? 0 : 1000 * job.DecodeSeconds / steps / parts.TokensPerStep;
 
-        // During an answer each other user's prompt comes up once, and a request that must queue waits for whole ones.
-        double others = promptFloor * Math.Max(running - 1, 0) / request.OutputLength;
+        // During an answer each other user's prompt comes up once. Prompts share passes over the weights, so that each takes its
+        // operations at least. A request that must queue waits for whole answers.
+        double promptWork = 1000 * ModelWork.PrefillOperations(prompt) / Rates.Peak(prompt, gpu, gpus).OperationsPerSecond;
+        double others = promptWork * Math.Max(running - 1, 0) / request.OutputLength;
         double tokenFloor = steps == 0 ? 0 : decodeFloor + others;
         double queueFloor = Math.Max((users / running) - 1, 0) * (promptFloor + others + (steps * tokenFloor));
         double firstFloor = promptFloor + others + ((1 - parts.InterruptedShare) * queueFloor);

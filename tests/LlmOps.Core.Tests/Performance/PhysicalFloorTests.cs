@@ -1,4 +1,5 @@
 using LlmOps.Core.Hardware;
+using LlmOps.Core.Memory;
 using LlmOps.Core.Models;
 using LlmOps.Core.Performance;
 using LlmOps.Core.Precision;
@@ -89,5 +90,16 @@ public sealed class PhysicalFloorTests
 
         Assert.Equal(one.PrefillSeconds / 4, four.PrefillSeconds, 1e-12);
         Assert.Equal(one.DecodeSeconds / 4, four.DecodeSeconds, 1e-12);
+    }
+
+    /// <summary>Prompts that come up during an answer share passes over the weights: each adds its operations alone.</summary>
+    [Fact]
+    public void Short_prompts_of_others_need_no_pass_over_the_weights_each()
+    {
+        static PerformanceEstimate Of(long users, long tokens) => PerformanceEstimator.Estimate(new PerformanceEstimateRequest(
+            new MemoryRequest(ModelCatalog.Get("Llama-3.1-8B")) { Gpu = GpuCatalog.Get("L4"), BatchSize = users }, tokens, tokens));
+
+        Assert.InRange(Of(64, 16).TimePerOutputTokenMs!.Value / Of(1, 16).TimePerOutputTokenMs!.Value, 1, 1.5);
+        Assert.InRange(Of(128, 1).TimeToFirstTokenMs!.Value / Of(1, 1).TimeToFirstTokenMs!.Value, 1, 2);
     }
 }

@@ -45,14 +45,12 @@ internal enum WeightParts
 /// NVFP4, by the lists exclude_modules of NVIDIA's checkpoints (hf_quant_config.json, collected by ai-dynamo/aiconfigurator at 095f58a5):
 /// </para>
 /// <list type="bullet">
-/// <item>Qwen3-235B-A22B: routers and lm_head alone; likewise Llama-4-Scout, whose attention output vLLM fuses with its quantization
-/// (tests/compile/fusions_e2e/models.py).</item>
+/// <item>Qwen3-235B-A22B: routers and lm_head alone; likewise Llama-4-Scout, as vLLM's tests of fused quantization take it.</item>
 /// <item>DeepSeek-V3.1 and V3.2: all of attention but its output. R1-FP4-v2 and R1-0528-NVFP4-v2 the same by their cards; the first
 /// R1-FP4, R1-0528-FP4 and V3-0324-FP4 leave the output in 16 bits too.</item>
 /// <item>GLM-5, Kimi-K2.5, MiniMax-M2.5 and M2.7: attention. GLM-5.1 and 5.2, Kimi-K2.6 and K2.7-Code also leave shared experts and dense
 /// layers.</item>
-/// <item>Qwen3.5-122B-A10B and 397B-A17B: linear attention, shared experts and softmax attention; the last, 1 % of the bytes, is counted
-/// in NVFP4 here.</item>
+/// <item>Qwen3.5-122B-A10B and 397B-A17B: linear attention, shared experts and softmax attention.</item>
 /// <item>Gemma-4-26B-A4B: attention and the MLP beside the experts; Gemma-4-31B, which has no experts: attention.</item>
 /// <item>Nemotron-3-Nano: softmax attention and a quarter of the Mamba layers, here all of them.</item>
 /// </list>
@@ -123,7 +121,7 @@ internal static class WeightCoverage
         {
             "qwen3_moe" or "llama4" or "llama4_text" => WeightParts.Linear,
             _ when IsGemma4(model) => Least(model),
-            _ when family.StartsWith("qwen3_5", StringComparison.Ordinal) => WeightParts.RoutedExperts | WeightParts.Attention,
+            _ when family.StartsWith("qwen3_5", StringComparison.Ordinal) => WeightParts.RoutedExperts,
             _ when family.StartsWith("deepseek", StringComparison.Ordinal) => Feeding | WeightParts.AttentionOutput,
             _ => Feeding,
         };
