@@ -15,7 +15,7 @@ namespace LlmOps.Commands;
 /// <summary>Finds the cheapest mix of instances for requests of several sizes.</summary>
 [Cmdlet(VerbsCommon.Find, "GpuFleet")]
 [OutputType(typeof(GpuFleet))]
-public sealed class FindGpuFleetCommand : LlmOpsCmdlet
+public sealed class FindGpuFleetCommand : InstanceSelectionCmdlet
 {
     private readonly ResolvedValues<ModelReference, LlmModel> _models;
     private readonly Dictionary<LlmModel, RequestSizeDistribution> _distributions = [];
@@ -92,34 +92,6 @@ public sealed class FindGpuFleetCommand : LlmOpsCmdlet
     [Parameter]
     [Converted(typeof(double))]
     public double[]? GpuMemoryUtilization { get; set; }
-
-    [Parameter]
-    [ValidateNotNullOrEmpty]
-    [SupportsWildcards]
-    [ArgumentCompleter(typeof(InstanceNameCompleter))]
-    public InstanceReference[]? Instance { get; set; }
-
-    [Parameter]
-    [ArgumentCompleter(typeof(GpuNameCompleter))]
-    public GpuReference[]? Gpu { get; set; }
-
-    [Parameter]
-    [SupportsWildcards]
-    [ArgumentCompleter(typeof(ProviderCompleter))]
-    public string[]? Provider { get; set; }
-
-    [Parameter]
-    [SupportsWildcards]
-    [ArgumentCompleter(typeof(RegionCompleter))]
-    public string[]? Region { get; set; }
-
-    [Parameter]
-    [Converted(typeof(double?), IsSingle = true)]
-    public double? MaxUsdPerHour { get; set; }
-
-    [Parameter]
-    [Converted(typeof(PriceType), IsSingle = true)]
-    public PriceType PriceType { get; set; } = PriceType.OnDemand;
 
     protected override void BeginProcessing()
     {
@@ -240,23 +212,13 @@ public sealed class FindGpuFleetCommand : LlmOpsCmdlet
 
     private void ReadConditions()
     {
-        IReadOnlyList<GpuSpec>? gpus = Gpu is null ? null : ResolveEach(Gpu, gpu => gpu.Resolve());
         _quantizations = Quantization is null ? null : [.. ResolveEach(Quantization, Core.Precision.Quantization.Parse).Distinct()];
-        InstanceFilter filter = new(Provider, Region, gpus, MaxUsdPerHour, PriceType);
-        IReadOnlyList<IReadOnlyList<GpuInstance>>? named = Instance is null ? null : ResolveEach(Instance, instance => instance.Resolve());
-        if (gpus is { Count: 0 } || _quantizations is { Count: 0 } || named is { Count: 0 })
+        if (!ReadSelection() || _quantizations is { Count: 0 })
         {
             _nothingToPlan = true;
             return;
         }
 
-        _instances = named is null
-            ? FleetPlanner.Candidates(PriceType, filter)
-            : [.. InstanceCatalog.CheapestRegions(named.SelectMany(instances => instances).Where(filter.Accepts), PriceType)];
-        if (_instances.Count == 0)
-        {
-            throw new LlmOpsException("NoInstanceMatches", ErrorKind.NotFound,
-                "No known instance meets all of the conditions on instance, GPU, provider, region and price.", null);
-        }
+        _instances = SelectInstances(filter => FleetPlanner.Candidates(PriceType, filter));
     }
 }

@@ -17,7 +17,7 @@ namespace LlmOps.Commands;
 /// <summary>Ranks GPU instances for a job by what it costs on them, under objectives on throughput and latency.</summary>
 [Cmdlet(VerbsCommon.Find, "OptimalGpuInstance")]
 [OutputType(typeof(InstanceEvaluation))]
-public sealed class FindOptimalGpuInstanceCommand : LlmOpsCmdlet
+public sealed class FindOptimalGpuInstanceCommand : InstanceSelectionCmdlet
 {
     private const long DefaultBatchSize = 1;
     private const long DefaultInputLength = 512;
@@ -26,8 +26,6 @@ public sealed class FindOptimalGpuInstanceCommand : LlmOpsCmdlet
     private readonly ResolvedValues<string, Quantization> _quantizations;
     private readonly ResolvedValues<double, Quantization> _precisions;
     private readonly ResolvedValues<string, Quantization> _allowed;
-    private InstanceFilter? _filter;
-    private IReadOnlyList<GpuInstance>? _named;
     private TimeCalibration? _calibration;
     private bool _nothingToRank;
 
@@ -126,36 +124,8 @@ public sealed class FindOptimalGpuInstanceCommand : LlmOpsCmdlet
     public KvCacheDataType[]? KvCacheDataType { get; set; }
 
     [Parameter]
-    [ValidateNotNullOrEmpty]
-    [SupportsWildcards]
-    [ArgumentCompleter(typeof(InstanceNameCompleter))]
-    public InstanceReference[]? Instance { get; set; }
-
-    [Parameter]
-    [ArgumentCompleter(typeof(GpuNameCompleter))]
-    public GpuReference[]? Gpu { get; set; }
-
-    [Parameter]
-    [SupportsWildcards]
-    [ArgumentCompleter(typeof(ProviderCompleter))]
-    public string[]? Provider { get; set; }
-
-    [Parameter]
-    [SupportsWildcards]
-    [ArgumentCompleter(typeof(RegionCompleter))]
-    public string[]? Region { get; set; }
-
-    [Parameter]
-    [Converted(typeof(double?), IsSingle = true)]
-    public double? MaxUsdPerHour { get; set; }
-
-    [Parameter]
     [Converted(typeof(double?), IsSingle = true)]
     public double? BudgetUsdPerMonth { get; set; }
-
-    [Parameter]
-    [Converted(typeof(PriceType), IsSingle = true)]
-    public PriceType PriceType { get; set; } = PriceType.OnDemand;
 
     [Parameter]
     [ValidateNotNull]
@@ -310,32 +280,20 @@ public sealed class FindOptimalGpuInstanceCommand : LlmOpsCmdlet
     private void ReadConditions()
     {
         _calibration = Calibration?.Resolve<TimeCalibration>(ResolveLiteralPath);
-        IReadOnlyList<GpuSpec>? gpus = Gpu is null ? null : ResolveEach(Gpu, gpu => gpu.Resolve());
-        InstanceFilter filter = new(Provider, Region, gpus, MaxUsdPerHour, PriceType);
-        if (Instance is not null)
-        {
-            IReadOnlyList<IEnumerable<GpuInstance>> named = ResolveEach(Instance, instance => instance.IsInstance || filter.NamesRegion
-                ? instance.Resolve()
-                : InstanceCatalog.CheapestRegions(instance.Resolve().Where(filter.Accepts), PriceType));
-            _named = [.. named.SelectMany(i => i).Where(filter.Accepts)];
-            _nothingToRank = named.Count == 0;
-        }
-
-        _filter = filter;
-        _nothingToRank |= gpus is { Count: 0 };
+        _nothingToRank = !ReadSelection();
     }
 
     /// <exception cref="LlmOpsException">No instance is left; said once.</exception>
     private IReadOnlyList<GpuInstance> Instances()
     {
-        IReadOnlyList<GpuInstance> instances = _named ?? InstanceOptimizer.Candidates(PerformanceModel, PriceType, _filter);
-        if (instances.Count > 0)
+        try
         {
-            return instances;
+            return SelectInstances(filter => InstanceOptimizer.Candidates(PerformanceModel, PriceType, filter));
         }
-
-        _nothingToRank = true;
-        throw new LlmOpsException("NoInstanceMatches", ErrorKind.NotFound,
-            "No known instance meets all of the conditions on instance, GPU, provider, region and price.", null);
+        catch (LlmOpsException)
+        {
+            _nothingToRank = true;
+            throw;
+        }
     }
 }

@@ -1,0 +1,74 @@
+using System.Management.Automation;
+using LlmOps.Binding;
+using LlmOps.Completion;
+using LlmOps.Core;
+using LlmOps.Core.Hardware;
+
+namespace LlmOps.Commands;
+
+/// <summary>What picks the cloud instances that are planned with, for all records of the pipeline alike.</summary>
+public abstract class InstanceSelectionCmdlet : LlmOpsCmdlet
+{
+    private IReadOnlyList<GpuInstance>? _named;
+    private InstanceFilter? _filter;
+
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    [SupportsWildcards]
+    [ArgumentCompleter(typeof(InstanceNameCompleter))]
+    public InstanceReference[]? Instance { get; set; }
+
+    [Parameter]
+    [ArgumentCompleter(typeof(GpuNameCompleter))]
+    public GpuReference[]? Gpu { get; set; }
+
+    [Parameter]
+    [SupportsWildcards]
+    [ArgumentCompleter(typeof(ProviderCompleter))]
+    public string[]? Provider { get; set; }
+
+    [Parameter]
+    [SupportsWildcards]
+    [ArgumentCompleter(typeof(RegionCompleter))]
+    public string[]? Region { get; set; }
+
+    [Parameter]
+    [Converted(typeof(double?), IsSingle = true)]
+    public double? MaxUsdPerHour { get; set; }
+
+    [Parameter]
+    [Converted(typeof(PriceType), IsSingle = true)]
+    public PriceType PriceType { get; set; } = PriceType.OnDemand;
+
+    /// <summary>Reads the conditions; false where no name of an instance or GPU is known, each of which has been said.</summary>
+    /// <exception cref="LlmOpsException">A condition is wrong.</exception>
+    private protected bool ReadSelection()
+    {
+        IReadOnlyList<GpuSpec>? gpus = Gpu is null ? null : ResolveEach(Gpu, gpu => gpu.Resolve());
+        InstanceFilter filter = new(Provider, Region, gpus, MaxUsdPerHour, PriceType);
+        _filter = filter;
+        if (Instance is null)
+        {
+            return gpus is not { Count: 0 };
+        }
+
+        // An object is one in its region; a name stands for the machine where it is cheapest, unless regions are named.
+        IReadOnlyList<IEnumerable<GpuInstance>> named = ResolveEach(Instance, instance => instance.IsInstance || filter.NamesRegion
+            ? instance.Resolve()
+            : InstanceCatalog.CheapestRegions(instance.Resolve().Where(filter.Accepts), PriceType));
+        _named = [.. named.SelectMany(i => i).Where(filter.Accepts)];
+        return named.Count > 0 && gpus is not { Count: 0 };
+    }
+
+    /// <summary>The instances that are named, or those of all that meet the conditions.</summary>
+    /// <param name="candidates">The instances to choose from where none are named, by the conditions.</param>
+    /// <exception cref="LlmOpsException">None is left.</exception>
+    private protected IReadOnlyList<GpuInstance> SelectInstances(Func<InstanceFilter?, IReadOnlyList<GpuInstance>> candidates)
+    {
+        IReadOnlyList<GpuInstance> instances = _named ?? candidates(_filter);
+        return instances.Count > 0
+            ? instances
+            : throw new LlmOpsException("NoInstanceMatches", ErrorKind.NotFound,
+                "No known instance meets all of the conditions on instance, GPU, provider, region and price.", null);
+    }
+}
