@@ -55,7 +55,7 @@ internal static class OptimizationReport
             terminal.Out.WriteLine("Optimal instance: none");
         }
 
-        WriteTables(terminal, request.PriceType, all, shown);
+        WriteTables(terminal, request, all, shown);
     }
 
     public static string WhyNothing(
@@ -253,7 +253,7 @@ internal static class OptimizationReport
 
     private static void WriteTables(
         Terminal terminal,
-        PriceType price,
+        in OptimizationRequest request,
         IReadOnlyList<InstanceEvaluation> all,
         IReadOnlyList<InstanceEvaluation> shown)
     {
@@ -265,14 +265,14 @@ internal static class OptimizationReport
         if (ranked.Length > 1)
         {
             lines.Add($"");
-            lines.Add($"Ranking by cost efficiency:");
+            lines.Add($"{(request.Pareto ? "What nothing beats" : "Ranking by " + OrderOf(request.RankBy))}:");
             Table.Show(terminal, ranked, ranked.Any(e => e.BreaksPhysicalFloor) ? [.. s_ranking, s_floor] : s_ranking);
         }
 
         lines.Add($"");
-        string others = price == PriceType.OnDemand
+        string others = request.PriceType == PriceType.OnDemand
             ? "unable to run the job"
-            : $"unable to run the job or without a {price.ToString().ToLowerInvariant()} price";
+            : $"unable to run the job or without a {request.PriceType.ToString().ToLowerInvariant()} price";
         lines.Add($"{all.Count} instances: {meeting} ranked, {missing} below the SLO, {all.Count - meeting - missing} {others}.");
         if (rejected.Length > 0)
         {
@@ -280,6 +280,14 @@ internal static class OptimizationReport
             Table.Show(terminal, rejected, s_rejected);
         }
     }
+
+    private static string OrderOf(RankingOrder order) => order switch
+    {
+        RankingOrder.UsdPerMillionTokens => "price of tokens",
+        RankingOrder.TokensPerSecond => "throughput",
+        RankingOrder.EndToEnd => "end-to-end time",
+        _ => "cost efficiency",
+    };
 
     /// <summary>Writes lines in the user's culture.</summary>
     private readonly struct Lines(Terminal terminal)

@@ -224,6 +224,7 @@ public sealed class OptimizeTests
 
         Assert.All(best, row => Assert.InRange(row.GetProperty("TimePerOutputTokenMs").GetDouble(), 0, 30));
         Assert.True(front.Count > 5, $"{front.Count} ways");
+        Assert.Contains("What nothing beats:", Cli.Run(job.Replace(" -o json", "", StringComparison.Ordinal) + " --pareto").Out, StringComparison.Ordinal);
         double[] prices = [.. front.Select(row => row.GetProperty("UsdPerMillionTokens").GetDouble())];
         Assert.Equal(prices.Order(), prices);
     }
