@@ -323,6 +323,13 @@ internal sealed class DeploymentPlanner
 
     private DeploymentLoad Load(in PerformanceEstimateRequest copy) => new(copy, _request.Prefill, _request.Decode);
 
+    /// <summary>
+    /// Whether vLLM loads the weights in FP16 alone: it refuses bfloat16 below compute capability 8.0, where operators set
+    /// <c>--dtype half</c>, which takes the same bytes and time.
+    /// </summary>
+    private bool NeedsHalf(Quantization quantization, GpuSpec gpu) => _request.Engine == Engine.vLLM
+        && quantization.Name == Quantization.BF16.Name && gpu.CapabilityNumber is > 0 and < 8;
+
     private PerformanceEstimateRequest Copy(GpuSpec gpu, Quantization? quantization, ParallelLayout layout)
     {
         Workload w = _request.Workload;
@@ -330,7 +337,7 @@ internal sealed class DeploymentPlanner
             new MemoryRequest(w.Model)
             {
                 Engine = _request.Engine,
-                Quantization = quantization,
+                Quantization = NeedsHalf(quantization ?? w.Model.PublishedQuantization, gpu) ? Quantization.FP16 : quantization,
                 KvCacheDataType = w.KvCacheDataType,
                 Parallelism = layout.OfCopy,
                 Gpu = gpu,

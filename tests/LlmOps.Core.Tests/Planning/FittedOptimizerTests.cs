@@ -275,6 +275,14 @@ public sealed class FittedOptimizerTests
         Assert.Equal(gpu == "MI300X" && runs ? Evidence.Fitted : Evidence.Assumed, e.Evidence);
     }
 
+    /// <summary>vLLM refuses bfloat16 below compute capability 8.0 and says to use half.</summary>
+    [Fact]
+    public void GPUs_without_bfloat16_serve_in_FP16()
+    {
+        Assert.All(Evaluate(Job("Llama-3.1-8B", 4, 512, 128), "T4", "V100-16GB").Where(e => e.Feasible), e => Assert.Equal("FP16", e.Quantization));
+        Assert.All(Evaluate(Job("Llama-3.1-8B", 4, 512, 128), "L4").Where(e => e.Feasible), e => Assert.Equal("BF16", e.Quantization));
+    }
+
     [Fact]
     public void What_only_the_fitted_model_knows_is_refused_with_the_others()
     {
