@@ -29,6 +29,16 @@ Describe 'Find-LlmParallelism' {
         $layout.GpuLinkGBps | Should -Be 450
     }
 
+    It 'goes on to the estimators as it is, where one copy has all users' {
+        $layouts = Find-LlmParallelism Llama-3.3-70B H100 -KvCacheDataType FP8 -GpuMemoryUtilization 0.95 -OutputLength 100 |
+            Where-Object DataParallelSize -EQ 1
+        $layouts.Count | Should -BeGreaterThan 5
+        $times = $layouts | Get-LlmPerformanceEstimate
+        $times.TimeToFirstTokenMs | Should -Be $layouts.TimeToFirstTokenMs
+        $times.TokensPerSecond | Should -Be $layouts.TokensPerSecond
+        ($layouts | Get-LlmMemoryEstimate).ModelWeightsGiB | Should -Be $layouts.WeightsGiB
+    }
+
     It 'shares users among copies' {
         $two = Find-LlmParallelism Llama-3.1-8B H100 -GpuCount 2 -BatchSize 64 | Where-Object Layout -EQ 'TP1 DP2'
         $one = Get-LlmPerformanceEstimate Llama-3.1-8B H100 -BatchSize 32

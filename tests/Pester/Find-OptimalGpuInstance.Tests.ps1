@@ -49,6 +49,17 @@ Describe 'Find-OptimalGpuInstance with InferSave' {
         [Math]::Abs($half.KvCacheGB - $fp16[0].KvCacheGB / 2) | Should -BeLessThan 1e-9
     }
 
+    It 'goes on to other cmdlets as it is, where one copy has all users' {
+        $found = @(Find-OptimalGpuInstance Llama-3.1-8B -BatchSize 8 -Provider AWS -SafetyFactor 0.8 -KvCacheDataType FP8 -Offloading Never -WarningAction Ignore |
+            Where-Object DataParallelSize -EQ 1)
+        $found.Count | Should -BeGreaterThan 10
+        $times = $found | Get-LlmPerformanceEstimate
+        $times.TimeToFirstTokenMs | Should -Be $found.TimeToFirstTokenMs
+        $times.TimePerOutputTokenMs | Should -Be $found.TimePerOutputTokenMs
+        ($found | Get-GpuInstance -Provider AWS).Name | Select-Object -Unique | Sort-Object | Should -Be ($found.Instance | Sort-Object)
+        (Find-OptimalGpuInstance Llama-3.1-8B -PerformanceModel Roofline -Instance g6.xlarge -WarningAction Ignore | Get-LlmPerformanceEstimate).Gpu | Sort-Object -Unique | Should -Be L4
+    }
+
     It 'leaves GPUs out that the engine does not start on' {
         $result = Invoke-Recorded { Find-OptimalGpuInstance OPT-2.7B -Gpu P100 -IncludeRejected }
         $result.Output.RejectionReason | Sort-Object -Unique | Should -BeLike 'vLLM needs compute capability 7.0 or more, and P100 has 6.0*-Engine LlamaCpp*'

@@ -1,4 +1,5 @@
 using LlmOps.Core.Hardware;
+using LlmOps.Core.Models;
 
 namespace LlmOps.Core.Planning;
 
@@ -50,11 +51,21 @@ public sealed class InstanceEvaluation
     /// <summary>The engine's name as users write it.</summary>
     public required string Engine { get; init; }
 
-    public required string ModelName { get; init; }
+    public string ModelName => Model.Name;
+
+    /// <summary>What other cmdlets take from the pipeline.</summary>
+    public required LlmModel Model { get; init; }
 
     public required string PerformanceModel { get; init; }
 
     public required string Quantization { get; init; }
+
+    public required string KvCacheDataType { get; init; }
+
+    /// <summary>
+    /// Share of device memory that the engine may use; null but with the fitted model, as the others know no engines.
+    /// </summary>
+    public double? GpuMemoryUtilization { get; init; }
 
     /// <summary>Requests in one instance at once; so many as are there on average, rounded up, for a rate of requests.</summary>
     public required long BatchSize { get; init; }

@@ -123,7 +123,7 @@ public static class ParallelismFinder
         double? perSecond = deployment.BatchSize * request.OutputLength / times?.TotalSeconds;
         return new ParallelismLayout
         {
-            ModelName = deployment.Model.Name,
+            Model = deployment.Model,
             Engine = EnumNames.Of(deployment.Engine),
             Quantization = deployment.EffectiveQuantization.Name,
             KvCacheDataType = deployment.KvCacheDataType.ToString(),

@@ -1,3 +1,5 @@
+using LlmOps.Core.Models;
+
 namespace LlmOps.Core.Planning;
 
 /// <summary>One way to divide a model over a machine's GPUs, and what it comes to. Times are null where it does not fit.</summary>
@@ -10,7 +12,10 @@ public sealed class ParallelismLayout
     /// <summary>Place in the ranking from 1 on; null for a layout that does not work.</summary>
     public int? Rank { get; internal set; }
 
-    public required string ModelName { get; init; }
+    public string ModelName => Model.Name;
+
+    /// <summary>What other cmdlets take from the pipeline.</summary>
+    public required LlmModel Model { get; init; }
 
     /// <summary>The engine's name as users write it.</summary>
     public required string Engine { get; init; }
