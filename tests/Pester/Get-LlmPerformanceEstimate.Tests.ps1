@@ -135,6 +135,46 @@ Describe 'Get-LlmPerformanceEstimate with wrong input' {
     }
 }
 
+Describe 'Get-LlmPerformanceEstimate of what planners found' {
+    It 'gives the figures of the layouts, of all copies together' {
+        $layouts = @(Find-LlmParallelism Llama-3.3-70B H200 -GpuCount 4, 8 -BatchSize 64)
+        $estimates = @($layouts | Get-LlmPerformanceEstimate)
+        @($layouts | Where-Object DataParallelSize -gt 1).Count | Should -BeGreaterThan 2
+        $estimates.Count | Should -Be $layouts.Count
+        for ($i = 0; $i -lt $layouts.Count; $i++) {
+            [Math]::Abs($estimates[$i].TokensPerSecond / $layouts[$i].TokensPerSecond - 1) | Should -BeLessThan 1e-9 -Because $layouts[$i].Layout
+        }
+    }
+
+    It 'gives the figures of the instances' {
+        $found = @(Find-OptimalGpuInstance Llama-3.1-8B -BatchSize 64 -InputLength 512 -OutputLength 128 -Gpu H100, L4 -WarningAction SilentlyContinue)
+        @($found | Where-Object DataParallelSize -gt 1).Count | Should -BeGreaterThan 0
+        $estimates = @($found | Get-LlmPerformanceEstimate)
+        for ($i = 0; $i -lt $found.Count; $i++) {
+            [Math]::Abs($estimates[$i].TokensPerSecond / $found[$i].TokensPerSecond - 1) | Should -BeLessThan 1e-9 -Because $found[$i].Instance
+        }
+    }
+
+    It 'shares users between copies, and takes a batch size before them' {
+        (Get-LlmPerformanceEstimate Llama-3.1-8B H100 -DataParallelSize 4 -UserCount 10, 64).BatchSize | Should -Be 3, 16
+        (Get-LlmPerformanceEstimate DeepSeek-V3 H200 -TensorParallelSize 2 -ExpertParallelSize 8 -UserCount 64).BatchSize | Should -Be 16
+        ([pscustomobject]@{ Model = 'Llama-3.1-8B'; Gpu = 'H100'; UserCount = 64; BatchSize = 64; DataParallelSize = 4 } |
+            Get-LlmPerformanceEstimate).BatchSize | Should -Be 16
+        ([pscustomobject]@{ Model = 'Llama-3.1-8B'; Gpu = 'H100'; UserCount = 64; DataParallelSize = 4 } |
+            Get-LlmPerformanceEstimate -BatchSize 5).BatchSize | Should -Be 5
+    }
+
+    It 'refuses <Name>' -ForEach @(
+        @{ Name = 'both'; Script = { Get-LlmPerformanceEstimate Llama-3.1-8B H100 -UserCount 4 -BatchSize 4 }; Id = 'ParametersExcludeEachOther' }
+        @{ Name = 'none'; Script = { Get-LlmPerformanceEstimate Llama-3.1-8B H100 -UserCount 0 }; Id = 'ValueOutOfRange' }
+        @{ Name = 'fewer than none'; Script = { Get-LlmPerformanceEstimate Llama-3.1-8B H100 -UserCount -5 }; Id = 'ValueOutOfRange' }
+    ) {
+        $result = Invoke-Recorded $Script
+        $result.Output.Count | Should -Be 0
+        $result.Errors.FullyQualifiedErrorId | Should -BeExactly "$Id,LlmOps.Commands.GetLlmPerformanceEstimateCommand"
+    }
+}
+
 Describe 'Completion of Get-LlmPerformanceEstimate' {
     It 'offers models, GPUs, engines and formats' {
         Get-Completion 'Get-LlmPerformanceEstimate Llama-3.1-8' | Should -Contain 'Llama-3.1-8B'

@@ -70,6 +70,9 @@ public sealed class InstanceEvaluation
     /// <summary>Requests in one instance at once; so many as are there on average, rounded up, for a rate of requests.</summary>
     public required long BatchSize { get; init; }
 
+    /// <summary>The same under the name that estimators count users of all ranks together by.</summary>
+    public long UserCount => BatchSize;
+
     public required long InputLength { get; init; }
 
     public required long OutputLength { get; init; }

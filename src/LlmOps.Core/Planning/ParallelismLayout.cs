@@ -56,6 +56,9 @@ public sealed class ParallelismLayout
     /// <summary>Users of the whole machine, who each have one request at a time.</summary>
     public required long BatchSize { get; init; }
 
+    /// <summary>The same under the name that estimators count users of all ranks together by.</summary>
+    public long UserCount => BatchSize;
+
     public required long InputLength { get; init; }
 
     public required long OutputLength { get; init; }

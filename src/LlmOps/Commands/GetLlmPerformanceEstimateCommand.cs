@@ -8,6 +8,7 @@ using LlmOps.Core.Memory;
 using LlmOps.Core.Models;
 using LlmOps.Core.Performance;
 using LlmOps.Core.Precision;
+using LlmOps.Errors;
 
 namespace LlmOps.Commands;
 
@@ -23,7 +24,8 @@ public sealed class GetLlmPerformanceEstimateCommand : DeploymentCmdlet
     private readonly ResolvedValues<GpuReference, GpuSpec> _gpus;
     private readonly HashSet<string> _warnings = [];
     private TimeCalibration? _calibration;
-    private bool _isCalibrated = true;
+    private bool _isReady = true;
+    private bool _batchIsGiven;
 
     public GetLlmPerformanceEstimateCommand()
     {
@@ -41,6 +43,10 @@ public sealed class GetLlmPerformanceEstimateCommand : DeploymentCmdlet
     [ArgumentCompleter(typeof(QuantizationCompleter))]
     public string[]? Quantization { get; set; }
 
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [Converted(typeof(long))]
+    public long[]? UserCount { get; set; }
+
     [Parameter]
     public SwitchParameter MultiTokenPrediction { get; set; }
 
@@ -49,13 +55,25 @@ public sealed class GetLlmPerformanceEstimateCommand : DeploymentCmdlet
     [ArgumentCompleter(typeof(TimeCalibrationNameCompleter))]
     public CalibrationReference? Calibration { get; set; }
 
-    protected override void BeginProcessing() =>
-        _isCalibrated = Try(() => _calibration = Calibration?.Resolve<TimeCalibration>(ResolveLiteralPath));
+    protected override void BeginProcessing()
+    {
+        // Records of planners have both, and mean the total; what stands on the command line goes before them.
+        _batchIsGiven = MyInvocation.BoundParameters.ContainsKey(nameof(BatchSize));
+        _isReady = Try(() =>
+        {
+            if (_batchIsGiven && MyInvocation.BoundParameters.ContainsKey(nameof(UserCount)))
+            {
+                throw ErrorRecords.Ambiguous(nameof(BatchSize), nameof(UserCount));
+            }
+
+            _calibration = Calibration?.Resolve<TimeCalibration>(ResolveLiteralPath);
+        });
+    }
 
     protected override void ProcessRecord()
     {
         // Without the calibration that was asked for there is nothing to estimate; that is said once.
-        if (!_isCalibrated)
+        if (!_isReady)
         {
             return;
         }
@@ -93,6 +111,15 @@ public sealed class GetLlmPerformanceEstimateCommand : DeploymentCmdlet
         }
     }
 
+    private bool UsesUserCount => UserCount is not null && !_batchIsGiven;
+
+    /// <summary>Users of each group of ranks with sequences of its own; the fullest, where they do not divide evenly.</summary>
+    private static long OfRank(long users, Parallelism parallelism)
+    {
+        long ranks = Math.Max(parallelism.Data, Math.Max(1, parallelism.Expert / Math.Max(1, parallelism.Tensor)));
+        return users > 0 && ranks > 0 ? ((users - 1) / ranks) + 1 : users;
+    }
+
     private Sweep<PerformanceEstimateRequest> Combinations(
         LlmModel model, IReadOnlyList<Quantization>? quantizations, IReadOnlyList<GpuSpec> gpus)
     {
@@ -118,7 +145,8 @@ public sealed class GetLlmPerformanceEstimateCommand : DeploymentCmdlet
             .Over(DataParallelSize, (r, v) => Divided(r, r.Deployment.Parallelism with { Data = v }))
             .Over(GpuMemoryUtilization, (r, v) => With(r, r.Deployment with { GpuMemoryUtilization = v }))
             .Over(MaxSequences, (r, v) => With(r, r.Deployment with { MaxSequences = v }))
-            .Over(BatchSize, (r, v) => With(r, r.Deployment with { BatchSize = v }))
+            .Over(UsesUserCount ? null : BatchSize, (r, v) => With(r, r.Deployment with { BatchSize = v }))
+            .Over(UsesUserCount ? UserCount : null, (r, v) => With(r, r.Deployment with { BatchSize = OfRank(v, r.Deployment.Parallelism) }))
             .Over(InputLength, (r, v) => r with { InputLength = v })
             .Over(OutputLength, (r, v) => r with { OutputLength = v });
     }
