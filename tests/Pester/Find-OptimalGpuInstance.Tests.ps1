@@ -39,6 +39,8 @@ Describe 'Find-OptimalGpuInstance with InferSave' {
         $rejected.Feasible | Should -BeFalse
         $rejected.Rank | Should -BeNullOrEmpty
         $rejected.RejectionReason | Should -BeLike '*do not fit*'
+        $rejected.UsdPerMillionTokens | Should -BeNullOrEmpty
+        $rejected.TotalSeconds | Should -BeNullOrEmpty
         @(Find-OptimalGpuInstance OPT-6.7B @job).Instance | Should -Not -Contain 'T4'
     }
 

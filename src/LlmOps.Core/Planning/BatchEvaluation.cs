@@ -48,9 +48,9 @@ internal static class BatchEvaluation
             WeightsGB = best.WeightBytes * tensor / Units.BytesPerGB,
             KvCacheGB = best.KvCacheBytes * tensor * w.BatchSize / BatchOfCopy(w.BatchSize, copies) / Units.BytesPerGB,
             OffloadRatio = best.OffloadRatio,
-            PrefillSeconds = best.PrefillSeconds,
-            DecodeSeconds = best.DecodeSeconds,
-            TotalSeconds = best.TotalSeconds,
+            PrefillSeconds = feasible ? best.PrefillSeconds : null,
+            DecodeSeconds = feasible ? best.DecodeSeconds : null,
+            TotalSeconds = feasible ? best.TotalSeconds : null,
             TokensPerSecond = tps,
             TokensPerSecondLow = feasible ? countedTokens / best.SlowestSeconds : null,
             TokensPerSecondHigh = feasible ? countedTokens / (best.Floor.PrefillSeconds + best.Floor.DecodeSeconds) : 0,
@@ -62,7 +62,7 @@ internal static class BatchEvaluation
             CostEfficiency = feasible ? CostEfficiency(model, countedTokens, effectiveTps, price!.Value) : 0,
             UsdPerMillionTokens = feasible
                 ? price!.Value / (tps * Units.SecondsPerHour) * Units.TokensPerMillion
-                : 0,
+                : null,
             Bottleneck = best.Bottleneck,
             FloorSeconds = best.Floor.PrefillSeconds + best.Floor.DecodeSeconds,
             BreaksPhysicalFloor = best.BreaksPhysicalFloor,

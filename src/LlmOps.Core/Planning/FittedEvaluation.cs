@@ -91,9 +91,9 @@ internal sealed class FittedEvaluation
             WeightsGB = way.WeightBytes * way.Layout.GpusOfCopy / Units.BytesPerGB,
             KvCacheGB = way.CacheBytes / Units.BytesPerGB,
             OffloadRatio = feasible ? way.OffloadRatio : 0,
-            PrefillSeconds = isTimed ? way.Times.TimeToFirstTokenMs / 1000 : 0,
-            DecodeSeconds = isTimed ? way.Times.TimePerOutputTokenMs * (w.OutputLength - 1) / 1000 : 0,
-            TotalSeconds = isTimed ? way.Times.EndToEndMs / 1000 : 0,
+            PrefillSeconds = isTimed ? way.Times.TimeToFirstTokenMs / 1000 : null,
+            DecodeSeconds = isTimed ? way.Times.TimePerOutputTokenMs * (w.OutputLength - 1) / 1000 : null,
+            TotalSeconds = isTimed ? way.Times.EndToEndMs / 1000 : null,
             TimeToFirstTokenMs = isTimed ? way.Times.TimeToFirstTokenMs : null,
             TimePerOutputTokenMs = isTimed ? way.Times.TimePerOutputTokenMs : null,
             EndToEndMs = isTimed ? way.Times.EndToEndMs : null,
@@ -111,7 +111,7 @@ internal sealed class FittedEvaluation
             PriceDate = price is null ? instance.PriceDate : instance.DateOf(_request.PriceType),
             PriceSource = price is null ? instance.PriceSource : instance.SourceOf(_request.PriceType),
             CostEfficiency = feasible ? tokensPerHour / cost : 0,
-            UsdPerMillionTokens = feasible ? cost / (tps * Units.SecondsPerHour) * Units.TokensPerMillion : 0,
+            UsdPerMillionTokens = feasible ? cost / (tps * Units.SecondsPerHour) * Units.TokensPerMillion : null,
             Bottleneck = way.OffloadRatio > 0 && isTimed && HostMs(way) > way.Details!.TimePerOutputTokenMs
                 ? "HostLink"
                 : isTimed ? PerformanceTerms.Bottleneck(way.Copy, way.Details!).ToString() : null,

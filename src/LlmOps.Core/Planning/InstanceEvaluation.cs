@@ -80,18 +80,24 @@ public sealed class InstanceEvaluation
     /// <summary>Weights over all GPUs of one copy, decimal GB.</summary>
     public double WeightsGB { get; init; }
 
-    /// <summary>KV cache of the whole batch, decimal GB.</summary>
+    /// <summary>
+    /// KV cache of the batch on one instance, decimal GB: with the fitted model while half of each answer is written, as the
+    /// requests that run hold it on average; with the others at its end.
+    /// </summary>
     public double KvCacheGB { get; init; }
 
     /// <summary>Share of the KV cache kept in host memory, 0 to 1.</summary>
     public double OffloadRatio { get; init; }
 
-    /// <summary>From sending a request to its first token; with the fitted model what it waits for included.</summary>
-    public double PrefillSeconds { get; init; }
+    /// <summary>
+    /// From sending a request to its first token; with the fitted model what it waits for included. Null, like all times, where
+    /// the job cannot run.
+    /// </summary>
+    public double? PrefillSeconds { get; init; }
 
-    public double DecodeSeconds { get; init; }
+    public double? DecodeSeconds { get; init; }
 
-    public double TotalSeconds { get; init; }
+    public double? TotalSeconds { get; init; }
 
     /// <summary>From sending a request to its first token; null where the performance model does not know single requests.</summary>
     public double? TimeToFirstTokenMs { get; init; }
@@ -151,8 +157,8 @@ public sealed class InstanceEvaluation
     public double CostEfficiency { get; init; }
 
     /// <summary>USD for a million tokens, counted like <see cref="TokensPerSecond"/>, at the instance's own throughput
-    /// or the rate that is asked for.</summary>
-    public double UsdPerMillionTokens { get; init; }
+    /// or the rate that is asked for; null where the job cannot run.</summary>
+    public double? UsdPerMillionTokens { get; init; }
 
     /// <summary>What decoding is bound by.</summary>
     public string? Bottleneck { get; init; }

@@ -32,12 +32,12 @@ internal static class InstanceRanking
         return ranked;
     }
 
-    /// <summary>The less, the better.</summary>
+    /// <summary>The less, the better; of what can run.</summary>
     private static double Cost(InstanceEvaluation e, RankingOrder order) => order switch
     {
-        RankingOrder.UsdPerMillionTokens => e.UsdPerMillionTokens,
+        RankingOrder.UsdPerMillionTokens => e.UsdPerMillionTokens!.Value,
         RankingOrder.TokensPerSecond => -e.TokensPerSecond,
-        RankingOrder.EndToEnd => e.EndToEndP95Ms / 1000 ?? e.TotalSeconds,
+        RankingOrder.EndToEnd => e.EndToEndP95Ms / 1000 ?? e.TotalSeconds!.Value,
         _ => -e.CostEfficiency,
     };
 
@@ -92,6 +92,8 @@ internal static class InstanceRanking
     private static string Name(InstanceEvaluation e) =>
         e.InstanceCount > 1 ? string.Create(CultureInfo.InvariantCulture, $"{e.InstanceCount} x {e.Instance}") : e.Instance;
 
+    private static double Wait(InstanceEvaluation e) => (e.EndToEndP95Ms ?? e.EndToEndMs ?? e.TotalSeconds)!.Value;
+
     /// <summary>How one differs from the other in what the ranking weighs.</summary>
     private static string Compare(InstanceEvaluation a, InstanceEvaluation b)
     {
@@ -99,7 +101,7 @@ internal static class InstanceRanking
         Add(a.CostEfficiency, b.CostEfficiency, "more tokens for a USD", "fewer tokens for a USD");
         Add(a.UsdPerHour * a.InstanceCount, b.UsdPerHour * b.InstanceCount, "more an hour", "less an hour");
         Add(a.TokensPerSecond, b.TokensPerSecond, "more throughput", "less throughput");
-        Add(a.EndToEndP95Ms ?? a.EndToEndMs ?? a.TotalSeconds, b.EndToEndP95Ms ?? b.EndToEndMs ?? b.TotalSeconds, "slower answers", "faster answers");
+        Add(Wait(a), Wait(b), "slower answers", "faster answers");
         if (a.OffloadRatio > 0 != b.OffloadRatio > 0)
         {
             InstanceEvaluation offloads = a.OffloadRatio > 0 ? a : b;

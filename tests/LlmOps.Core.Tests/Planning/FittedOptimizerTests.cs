@@ -28,7 +28,7 @@ public sealed class FittedOptimizerTests
         Assert.Equal(estimate.TimePerOutputTokenMs!.Value, best.TimePerOutputTokenMs!.Value, 1e-6);
         Assert.Equal(estimate.TokensPerSecond!.Value, best.TokensPerSecond, 1e-6);
         Assert.Equal(estimate.TokensPerSecondLow!.Value, best.TokensPerSecondLow!.Value, 1e-6);
-        Assert.Equal(best.UsdPerHour / best.TokensPerSecond / 3600 * 1e6, best.UsdPerMillionTokens, 1e-9);
+        Assert.Equal(best.UsdPerHour / best.TokensPerSecond / 3600 * 1e6, best.UsdPerMillionTokens!.Value, 1e-9);
     }
 
     /// <summary>The layout is the best of those that there are, each tried by itself.</summary>
