@@ -130,6 +130,12 @@ Describe 'Get-LlmPerformanceEstimate with wrong input' {
         Assert-OneError $result $Id GetLlmPerformanceEstimate $Category $Target $Saying
     }
 
+    It 'warns once of a format that the engine has no kernels for on the GPU, as planners refuse it' {
+        $result = Invoke-Recorded { Get-LlmPerformanceEstimate Llama-3.1-8B V100-32GB, H100 -Quantization FP8 -BatchSize 1, 2 }
+        $result.Warnings.Count | Should -Be 1
+        $result.Warnings[0].Message | Should -BeLike '*vLLM has no kernels for FP8 on V100-32GB*'
+    }
+
     It 'warns once of a context that the model was not made for' {
         (Invoke-Recorded { Get-LlmPerformanceEstimate Llama-2-7B H100 -InputLength 8000 -BatchSize 1, 2 }).Warnings.Count | Should -Be 1
     }

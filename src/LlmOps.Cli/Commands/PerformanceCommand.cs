@@ -65,6 +65,11 @@ internal static class PerformanceCommand
             {
                 PerformanceEstimate estimate = PerformanceEstimator.Estimate(request);
                 WarnOfContext(diagnostics, request);
+                if (estimate.KernelWarning is { } warning)
+                {
+                    diagnostics.Warning(warning);
+                }
+
                 anyFits |= estimate.Fits;
                 write(estimate);
             });

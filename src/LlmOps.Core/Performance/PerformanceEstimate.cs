@@ -148,6 +148,14 @@ public sealed class PerformanceEstimate
             ? Evidence.Assumed
         : Evidence.Fitted;
 
+    /// <summary>
+    /// Why planners give no times for such weights on that GPU and engine: there are no kernels for them, or none that were
+    /// measured. The times are then those of kernels like the measured ones. Null where planners do.
+    /// </summary>
+    public string? KernelWarning => !Fits || WeightKernels.WhyNotTimed(Deployment) is not { } reason
+        ? null
+        : $"{ModelName} in {Quantization} on {Gpu}: {reason}. Planners refuse it; these times suppose kernels like those that were measured.";
+
     /// <summary>What both times are made of; empty where the model does not fit.</summary>
     public IReadOnlyList<PerformanceTerm> Terms => _terms ??= _times is null
         ? new List<PerformanceTerm>()

@@ -96,18 +96,24 @@ public sealed class GetLlmPerformanceEstimateCommand : DeploymentCmdlet
                     Try(() =>
                     {
                         PerformanceEstimate estimate = PerformanceEstimator.Estimate(request);
+                        WarnOnce(estimate.KernelWarning);
                         foreach (string warning in _calibration?.WarningsOf(estimate) ?? [])
                         {
-                            if (_warnings.Add(warning))
-                            {
-                                WriteWarning(warning);
-                            }
+                            WarnOnce(warning);
                         }
 
                         WriteObject(estimate);
                     });
                 }
             });
+        }
+    }
+
+    private void WarnOnce(string? warning)
+    {
+        if (warning is not null && _warnings.Add(warning))
+        {
+            WriteWarning(warning);
         }
     }
 

@@ -1,0 +1,49 @@
+using LlmOps.Core.Hardware;
+using LlmOps.Core.Memory;
+using LlmOps.Core.Models;
+using LlmOps.Core.Performance;
+using LlmOps.Core.Planning;
+using LlmOps.Core.Precision;
+
+namespace LlmOps.Core.Tests.Performance;
+
+/// <summary>Estimates and planners must not tell different stories about a format on a GPU.</summary>
+public sealed class KernelWarningTests
+{
+    [Theory]
+    [InlineData("FP8", "V100-32GB", "vLLM has no kernels for FP8 on V100-32GB")]
+    [InlineData("NVFP4", "T4", "vLLM has no kernels for NVFP4 on T4")]
+    [InlineData("INT8", "B200", "vLLM has no kernels for INT8 on B200")]
+    [InlineData("NF4", "L4", "the kernels for NF4 on L4 were not measured")]
+    [InlineData("Q4_K_M", "H100-80GB", "times of Q4_K_M are predicted for llama.cpp alone")]
+    [InlineData("FP8", "A10G", null)]
+    [InlineData("FP8", "H100-80GB", null)]
+    [InlineData("BF16", "L4", null)]
+    public void An_estimate_warns_where_planners_refuse(string quantization, string gpu, string? warning)
+    {
+        PerformanceEstimate estimate = Estimate("Llama-3.1-8B", quantization, gpu);
+        OptimizationRequest request = new(new Workload(ModelCatalog.Get("Llama-3.1-8B"), 1, 512, 256) { Quantization = Quantization.Parse(quantization) });
+        IReadOnlyList<InstanceEvaluation> planned = InstanceOptimizer.Evaluate(request, InstanceOptimizer.Candidates(
+            request.PerformanceModel, PriceType.OnDemand, new InstanceFilter(gpus: [GpuCatalog.Get(gpu)])));
+
+        Assert.True(estimate.Fits);
+        Assert.All(planned, e => Assert.Equal(estimate.KernelWarning is null, e.Feasible));
+        if (warning is null)
+        {
+            Assert.Null(estimate.KernelWarning);
+        }
+        else
+        {
+            Assert.Contains(warning, estimate.KernelWarning, StringComparison.Ordinal);
+            Assert.All(planned, e => Assert.Contains(warning, e.RejectionReason, StringComparison.Ordinal));
+        }
+    }
+
+    [Fact]
+    public void What_does_not_fit_has_no_times_to_warn_of() =>
+        Assert.Null(Estimate("Llama-3.1-405B", "FP8", "V100-32GB").KernelWarning);
+
+    private static PerformanceEstimate Estimate(string model, string quantization, string gpu) =>
+        PerformanceEstimator.Estimate(new PerformanceEstimateRequest(
+            new MemoryRequest(ModelCatalog.Get(model)) { Quantization = Quantization.Parse(quantization), Gpu = GpuCatalog.Get(gpu) }, 512, 256));
+}
