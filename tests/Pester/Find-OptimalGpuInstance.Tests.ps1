@@ -68,9 +68,22 @@ Describe 'Find-OptimalGpuInstance with InferSave' {
         @(Find-OptimalGpuInstance OPT-2.7B -Gpu P100 -Engine LlamaCpp -WarningAction Ignore).Count | Should -BeGreaterThan 0
     }
 
-    It 'says what the fastest lacks, and of equally fast ones names the cheapest' {
+    It 'names the cheapest where the budget is all that is missed' {
         $result = Invoke-Recorded { Find-OptimalGpuInstance Llama-3.1-8B -RequestsPerSecond 1 -BudgetUsdPerMonth 1 -Provider AWS }
-        $result.Warnings[0].Message | Should -BeLike '*the fastest is g6.xlarge *, but 588 USD a month exceed the budget of 1.*'
+        $result.Warnings[0].Message | Should -BeLike '*the cheapest is g6.xlarge *, but 587.5 USD a month exceed the budget of 1.*'
+        $result = Invoke-Recorded { Find-OptimalGpuInstance Llama-3.1-8B -BatchSize 8 -BudgetUsdPerMonth 10 }
+        $cheapest = Find-OptimalGpuInstance Llama-3.1-8B -BatchSize 8 -WarningAction Ignore | Sort-Object UsdPerMonth | Select-Object -First 1
+        $result.Warnings[0].Message | Should -BeLike "*the cheapest is $($cheapest.Instance) at *exceed the budget of 10.*"
+    }
+
+    It 'says why none can run it' {
+        (Invoke-Recorded { Find-OptimalGpuInstance Llama-3.1-8B -BatchSize 8 -PriceType Spot -Provider Lambda }).Warnings[0].Message |
+            Should -BeLike '*none can run it, mostly because: no Spot price is known.*'
+    }
+
+    It 'writes small objectives out' {
+        (Invoke-Recorded { Find-OptimalGpuInstance Llama-3.1-8B -RequestsPerSecond 1 -SloTimeToFirstTokenMs 0.001 -Provider AWS }).Warnings[0].Message |
+            Should -BeLike '*exceeds the SLO of 0.001 ms.*'
     }
 
     It 'warns and names the fastest where none is good enough' {

@@ -61,13 +61,16 @@ internal static class OptimizationReport
     public static string WhyNothing(
         Terminal terminal, in OptimizationRequest request, IReadOnlyList<InstanceEvaluation> all)
     {
-        InstanceEvaluation? fastest = all.Where(e => e.Feasible).MaxBy(e => e.TokensPerSecond);
+        InstanceEvaluation? nearest = InstanceOptimizer.Closest(all, out bool isCheapest);
         return all.Count == 0
             ? "no known instance is of that kind."
-            : fastest is null
-                ? "no instance can run the job; --include-rejected shows why."
+            : nearest is null
+                ? $"no instance can run the job, mostly because: {InstanceOptimizer.MostCommonReason(all)}; --include-rejected shows all reasons."
+            : isCheapest
+                ? string.Create(terminal.Culture, $"no instance is within the budget; the cheapest, {nearest.Instance} ({Gpus(nearest)}), "
+                    + $"reaches {nearest.TokensPerSecond:0.##} TPS: {nearest.RejectionReason}.")
                 : string.Create(terminal.Culture, $"no instance keeps the SLO ({Objectives(terminal, request)}); the fastest, "
-                    + $"{fastest.Instance} ({Gpus(fastest)}), reaches {fastest.TokensPerSecond:0.##} TPS: {fastest.RejectionReason}.");
+                    + $"{nearest.Instance} ({Gpus(nearest)}), reaches {nearest.TokensPerSecond:0.##} TPS: {nearest.RejectionReason}.");
     }
 
     public static string FloorWarning(Terminal terminal, InstanceEvaluation e) => string.Create(terminal.Culture,

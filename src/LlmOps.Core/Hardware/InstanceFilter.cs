@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace LlmOps.Core.Hardware;
 
 /// <summary>Conditions on instances; null stands for none. Names of providers and regions may be wildcard patterns.</summary>
@@ -36,6 +38,48 @@ public sealed class InstanceFilter
         && Matches(_regions, instance.Region)
         && (_gpus is null || _gpus.Contains(instance.Gpu))
         && !(instance.Price(_priceType) > _maxUsdPerHour);
+
+    /// <summary>The error that no known instance meets the conditions together: it names them, and what is nearest.</summary>
+    /// <param name="names">Names or patterns of instances that were asked for beside them; null for none.</param>
+    public LlmOpsException NoneMatches(IReadOnlyList<string>? names = null)
+    {
+        List<string> conditions = [];
+        Add("instance", names);
+        Add("GPU", _gpus?.Select(gpu => gpu.Name));
+        Add("provider", _providers);
+        Add("region", _regions);
+        if (_maxUsdPerHour is { } most)
+        {
+            conditions.Add(string.Create(CultureInfo.InvariantCulture, $"at most {most:0.####} USD an hour"));
+        }
+
+        return new LlmOpsException("NoInstanceMatches", ErrorKind.NotFound,
+            $"No known instance meets all of the conditions: {string.Join("; ", conditions)}.{Nearest(names)}", null);
+
+        void Add(string what, IEnumerable<string>? values)
+        {
+            if (values is not null)
+            {
+                conditions.Add($"{what} {string.Join(" or ", values)}");
+            }
+        }
+    }
+
+    private string Nearest(IReadOnlyList<string>? names)
+    {
+        if (_gpus is not null && !InstanceCatalog.All.Any(instance => _gpus.Contains(instance.Gpu)))
+        {
+            return $" Instances have {string.Join(", ", InstanceCatalog.All.Select(instance => instance.Gpu.Name).Distinct().Order(StringComparer.Ordinal))}.";
+        }
+
+        InstanceFilter anyPrice = new(_providers, _regions, _gpus, null, _priceType);
+        GpuInstance? cheapest = InstanceCatalog.All
+            .Where(instance => Matches(names, instance.Name) && anyPrice.Accepts(instance) && instance.Price(_priceType) is not null)
+            .MinBy(instance => instance.Price(_priceType));
+        return cheapest is null
+            ? ""
+            : string.Create(CultureInfo.InvariantCulture, $" The cheapest of the others is {cheapest.Name} at {cheapest.Price(_priceType):0.####} USD an hour.");
+    }
 
     /// <summary>The name or pattern itself, known to match a provider.</summary>
     /// <exception cref="LlmOpsException">It matches none.</exception>

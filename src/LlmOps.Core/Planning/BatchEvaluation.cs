@@ -69,7 +69,7 @@ internal static class BatchEvaluation
             Feasible = feasible,
             MeetsSlo = meetsSlo,
             RejectionReason = rejection ?? (meetsSlo ? null : FormattableString.Invariant(
-                $"{tps:0.##} tokens/s are below the SLO of {request.Objectives.TokensPerSecond:0.##}")),
+                $"{tps:0.###} tokens/s are below the SLO of {request.Objectives.TokensPerSecond:0.###}")),
         };
     }
 

@@ -227,7 +227,7 @@ internal sealed class DeploymentPlanner
             RequestsPerSecondOfMachine = requests,
             CacheBytes = load.CacheBytes(usersOfRank) * way.Layout.GpuCount,
             MissedObjective = tokens < objectives.TokensPerSecond
-                ? FormattableString.Invariant($"{tokens:0.##} tokens/s are below the SLO of {objectives.TokensPerSecond:0.##}")
+                ? FormattableString.Invariant($"{tokens:0.###} tokens/s are below the SLO of {objectives.TokensPerSecond:0.###}")
                 : objectives.Missed(times),
         };
     }

@@ -58,9 +58,10 @@ internal sealed class FittedEvaluation
         string? rejection = way.Rejection ?? (price is null ? $"no {_request.PriceType} price is known" : null);
         bool feasible = rejection is null;
         double monthly = cost * Units.HoursPerMonth;
-        string? missed = way.MissedObjective ?? (monthly > _request.BudgetUsdPerMonth
-            ? FormattableString.Invariant($"{monthly:0} USD a month exceed the budget of {_request.BudgetUsdPerMonth:0}")
-            : null);
+        bool exceedsBudget = feasible && way.MissedObjective is null && monthly > _request.BudgetUsdPerMonth;
+        string? missed = exceedsBudget
+            ? FormattableString.Invariant($"{monthly:0.##} USD a month exceed the budget of {_request.BudgetUsdPerMonth:0.##}")
+            : way.MissedObjective;
         double tps = feasible ? way.TokensPerSecond : 0;
         double tokensPerHour = Units.SecondsPerHour * Math.Min(tps, _request.Objectives.TokensPerSecond ?? double.MaxValue);
         ResidualBounds bounds = way.Details?.Bounds.TokensPerSecond ?? new ResidualBounds(1, 1);
@@ -121,6 +122,7 @@ internal sealed class FittedEvaluation
             FloorSeconds = isTimed ? FloorSeconds(way) : 0,
             Feasible = feasible,
             MeetsSlo = feasible && missed is null,
+            ExceedsBudget = exceedsBudget,
             MeetsSloWithinBounds = isTimed && missed is null && IsKeptAtBounds(way, tps * bounds.Low),
             RejectionReason = rejection ?? missed,
         };

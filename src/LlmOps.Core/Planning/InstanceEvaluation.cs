@@ -168,6 +168,9 @@ public sealed class InstanceEvaluation
     /// </summary>
     public Evidence Evidence { get; init; } = Evidence.Assumed;
 
+    /// <summary>Whether it keeps all objectives, and costs more than the budget.</summary>
+    internal bool ExceedsBudget { get; init; }
+
     /// <summary>The least time that the hardware allows for the job.</summary>
     public double FloorSeconds { get; init; }
 

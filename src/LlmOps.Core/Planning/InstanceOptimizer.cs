@@ -73,4 +73,21 @@ public static class InstanceOptimizer
             PriceSource = PublishedSource,
         }),
     ];
+
+    /// <summary>
+    /// Of evaluations that are all rejected what comes nearest: where the budget is all that is exceeded, the cheapest of those;
+    /// else the fastest, the cheapest of equally fast ones. Null where none can run.
+    /// </summary>
+    public static InstanceEvaluation? Closest(IReadOnlyList<InstanceEvaluation> rejected, out bool isCheapest)
+    {
+        InstanceEvaluation? cheapest = rejected.Where(e => e.ExceedsBudget)
+            .OrderBy(e => e.UsdPerMonth).ThenByDescending(e => e.TokensPerSecond).FirstOrDefault();
+        isCheapest = cheapest is not null;
+        return cheapest
+            ?? rejected.Where(e => e.Feasible).OrderByDescending(e => e.TokensPerSecond).ThenBy(e => e.UsdPerMonth).FirstOrDefault();
+    }
+
+    /// <summary>Why most of them cannot run.</summary>
+    public static string? MostCommonReason(IReadOnlyList<InstanceEvaluation> rejected) =>
+        rejected.GroupBy(e => e.RejectionReason).MaxBy(alike => alike.Count())?.Key;
 }

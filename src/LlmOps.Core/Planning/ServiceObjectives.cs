@@ -57,6 +57,6 @@ public readonly record struct ServiceObjectives()
     }
 
     private static string? Missed(string what, double? ms, double? most, string of) => ms > most
-        ? string.Create(CultureInfo.InvariantCulture, $"the {what}{of} of {ms:0.#} ms exceeds the SLO of {most:0.#} ms")
+        ? string.Create(CultureInfo.InvariantCulture, $"the {what}{of} of {ms:0.###} ms exceeds the SLO of {most:0.###} ms")
         : null;
 }

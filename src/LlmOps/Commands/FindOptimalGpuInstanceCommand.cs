@@ -258,14 +258,9 @@ public sealed class FindOptimalGpuInstanceCommand : InstanceSelectionCmdlet
     /// <summary>What was closest to being good enough.</summary>
     private static string NothingFound(IReadOnlyList<InstanceEvaluation> evaluations)
     {
-        InstanceEvaluation? fastest = evaluations
-            .Where(e => e.Feasible)
-            .OrderByDescending(e => e.TokensPerSecond)
-            .ThenBy(e => e.UsdPerMonth)
-            .FirstOrDefault();
-        string closest = fastest is null
-            ? "none can run it"
-            : $"the fastest is {fastest.Instance} at {fastest.TokensPerSecond.ToString("N2", CultureInfo.CurrentCulture)} tokens/s, but {fastest.RejectionReason}";
+        string closest = InstanceOptimizer.Closest(evaluations, out bool isCheapest) is { } nearest
+            ? $"the {(isCheapest ? "cheapest" : "fastest")} is {nearest.Instance} at {nearest.TokensPerSecond.ToString("N2", CultureInfo.CurrentCulture)} tokens/s, but {nearest.RejectionReason}"
+            : $"none can run it, mostly because: {InstanceOptimizer.MostCommonReason(evaluations)}";
         return $"Of {evaluations.Count} instances none is good enough for {evaluations[0].Job}: {closest}. "
             + "-IncludeRejected shows each with the reason.";
     }

@@ -68,7 +68,6 @@ public abstract class InstanceSelectionCmdlet : LlmOpsCmdlet
         IReadOnlyList<GpuInstance> instances = _named ?? candidates(_filter);
         return instances.Count > 0
             ? instances
-            : throw new LlmOpsException("NoInstanceMatches", ErrorKind.NotFound,
-                "No known instance meets all of the conditions on instance, GPU, provider, region and price.", null);
+            : throw _filter!.NoneMatches(Instance?.Select(instance => instance.ToString()!).ToList());
     }
 }

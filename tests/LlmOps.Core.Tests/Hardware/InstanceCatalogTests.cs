@@ -66,4 +66,20 @@ public sealed class InstanceCatalogTests
             InstanceCatalog.All, i => i.Provider == best.Provider && i.Name == best.Name && i.UsdPerHour < best.UsdPerHour));
         Assert.Equal(cheapest.ToHashSet(), InstanceCatalog.CheapestRegions(InstanceCatalog.All.Reverse()).ToHashSet());
     }
+
+    [Fact]
+    public void Conditions_that_none_meets_are_named_with_what_is_nearest()
+    {
+        LlmOpsException dear = new InstanceFilter(["AWS"], null, [GpuCatalog.Get("L4"), GpuCatalog.Get("T4")], 0.01).NoneMatches();
+        Assert.Equal("NoInstanceMatches", dear.ErrorId);
+        Assert.StartsWith(
+            "No known instance meets all of the conditions: GPU L4 or T4; provider AWS; at most 0.01 USD an hour. The cheapest of the others is g4dn.xlarge at 0.526 USD",
+            dear.Message, StringComparison.Ordinal);
+
+        LlmOpsException noGpu = new InstanceFilter(gpus: [GpuCatalog.Get("MI300X")]).NoneMatches();
+        Assert.Contains("GPU MI300X. Instances have A10, A100-40GB, ", noGpu.Message, StringComparison.Ordinal);
+
+        LlmOpsException named = new InstanceFilter(gpus: [GpuCatalog.Get("L4")]).NoneMatches(["p5*"]);
+        Assert.EndsWith("conditions: instance p5*; GPU L4.", named.Message, StringComparison.Ordinal);
+    }
 }

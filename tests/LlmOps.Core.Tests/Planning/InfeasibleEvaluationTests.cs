@@ -24,4 +24,33 @@ public sealed class InfeasibleEvaluationTests
             (e.UsdPerMillionTokens > 0, e.PrefillSeconds > 0, e.DecodeSeconds > 0, e.TotalSeconds > 0)));
         Assert.All(all.Where(e => !e.Feasible), e => Assert.Null(e.UsdPerMillionTokens ?? e.PrefillSeconds ?? e.DecodeSeconds ?? e.TotalSeconds));
     }
+
+    [Fact]
+    public void What_comes_nearest_is_the_cheapest_where_the_budget_is_all_that_is_missed()
+    {
+        IReadOnlyList<InstanceEvaluation> all = Rejected(budget: 10, ttft: null);
+        InstanceEvaluation nearest = InstanceOptimizer.Closest(all, out bool isCheapest)!;
+        Assert.True(isCheapest);
+        Assert.Equal(all.Where(e => e.Feasible).Min(e => e.UsdPerMonth), nearest.UsdPerMonth);
+
+        // No budget helps what is too slow for the objective.
+        all = Rejected(budget: 10, ttft: 0.001);
+        nearest = InstanceOptimizer.Closest(all, out isCheapest)!;
+        Assert.False(isCheapest);
+        Assert.Equal(all.Max(e => e.TokensPerSecond), nearest.TokensPerSecond);
+        Assert.EndsWith("exceeds the SLO of 0.001 ms", nearest.RejectionReason, StringComparison.Ordinal);
+    }
+
+    private static IReadOnlyList<InstanceEvaluation> Rejected(double budget, double? ttft)
+    {
+        OptimizationRequest request = new(new Workload(ModelCatalog.Get("Llama-3.1-8B"), 8, 512, 256))
+        {
+            BudgetUsdPerMonth = budget,
+            Objectives = new ServiceObjectives { TimeToFirstTokenMs = ttft },
+        };
+        IReadOnlyList<InstanceEvaluation> all = InstanceOptimizer.Evaluate(request, InstanceOptimizer.Candidates(
+            request.PerformanceModel, PriceType.OnDemand, new InstanceFilter(gpus: [GpuCatalog.Get("L4"), GpuCatalog.Get("H100-80GB")])));
+        Assert.All(all, e => Assert.Null(e.Rank));
+        return all;
+    }
 }
