@@ -315,6 +315,7 @@ Describe 'Find-OptimalGpuInstance with wrong input' {
         @{ Name = 'a percentile of 100'; Script = { Find-OptimalGpuInstance OPT-2.7B -SloPercentile 100 }; Id = 'ValueOutOfRange'; Category = 'InvalidArgument'; Target = 100; Saying = 'SloPercentile is 100', 'value is 99.9.' }
         @{ Name = 'a budget of 0'; Script = { Find-OptimalGpuInstance OPT-2.7B -BudgetUsdPerMonth 0 }; Id = 'ValueOutOfRange'; Category = 'InvalidArgument'; Target = 0; Saying = 'BudgetUsdPerMonth is 0' }
         @{ Name = 'a rate and a throughput'; Script = { Find-OptimalGpuInstance OPT-2.7B -RequestsPerSecond 1 -SloTokensPerSecond 1 }; Id = 'ObjectivesContradict'; Category = 'InvalidArgument'; Target = $null; Saying = 'RequestsPerSecond', 'SloTokensPerSecond' }
+        @{ Name = 'a rate and a batch'; Script = { Find-OptimalGpuInstance OPT-2.7B -RequestsPerSecond 1 -BatchSize 8 }; Id = 'ObjectivesContradict'; Category = 'InvalidArgument'; Target = $null; Saying = 'BatchSize', 'RequestsPerSecond' }
         @{ Name = 'a rate and Saturate'; Script = { Find-OptimalGpuInstance OPT-2.7B -RequestsPerSecond 1 -Saturate }; Id = 'ObjectivesContradict'; Category = 'InvalidArgument'; Target = $null; Saying = 'RequestsPerSecond', 'Saturate' }
         @{ Name = 'a latency with Roofline'; Script = { Find-OptimalGpuInstance OPT-2.7B -SloEndToEndMs 10 -PerformanceModel Roofline }; Id = 'SettingNotSupported'; Category = 'NotImplemented'; Target = 'A latency objective'; Saying = 'Fitted' }
         @{ Name = 'an allowed quantization'; Script = { Find-OptimalGpuInstance OPT-2.7B -AllowedQuantization FP17 }; Id = 'QuantizationNotFound'; Category = 'ObjectNotFound'; Target = 'FP17'; Saying = "'FP17'", 'Did you mean FP16?' }
@@ -323,7 +324,7 @@ Describe 'Find-OptimalGpuInstance with wrong input' {
         @{ Name = 'a GPU'; Script = { Find-OptimalGpuInstance OPT-2.7B -Gpu H1000 }; Id = 'GpuNotFound'; Category = 'ObjectNotFound'; Target = 'H1000'; Saying = 'Did you mean H100-80GB?' }
         @{ Name = 'a provider'; Script = { Find-OptimalGpuInstance OPT-2.7B -Provider Azur }; Id = 'ProviderNotFound'; Category = 'ObjectNotFound'; Target = 'Azur'; Saying = 'Did you mean Azure?' }
         @{ Name = 'a region'; Script = { Find-OptimalGpuInstance OPT-2.7B -Region us-esat-1 }; Id = 'RegionNotFound'; Category = 'ObjectNotFound'; Target = 'us-esat-1'; Saying = 'Did you mean us-east-1?' }
-        @{ Name = 'conditions that none meets'; Script = { Find-OptimalGpuInstance OPT-2.7B -Gpu H100-80GB -MaxUsdPerHour 0.01 }; Id = 'NoInstanceMatches'; Category = 'ObjectNotFound'; Target = $null; Saying = 'meets all of the conditions' }
+        @{ Name = 'conditions that none meets'; Script = { Find-OptimalGpuInstance OPT-2.7B -Gpu H100-80GB -MaxUsdPerHour 0.01 }; Id = 'NoInstanceMatches'; Category = 'ObjectNotFound'; Target = $null; Saying = 'GPU H100-80GB', 'at most 0.01 USD an hour', 'cheapest of the others' }
         @{ Name = 'a path of another provider'; Script = { Find-OptimalGpuInstance Env:PATH }; Id = 'PathNotInFileSystem'; Category = 'InvalidArgument'; Target = 'Env:PATH'; Saying = 'file system' }
     ) {
         $result = Invoke-Recorded $Script

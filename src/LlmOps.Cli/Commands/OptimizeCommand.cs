@@ -200,6 +200,12 @@ internal static class OptimizeCommand
 
         public OptimizationRequest ReadRequest(ParseResult parse, Diagnostics diagnostics)
         {
+            // The other loads say themselves, or find, how many requests there are at once.
+            if (parse.GetValue(_batchSize) is not null && (parse.GetValue(_rate) is not null || parse.GetValue(_saturate)))
+            {
+                throw Contradiction($"{_batchSize.Name} and {(parse.GetValue(_saturate) ? _saturate.Name : _rate.Name)}");
+            }
+
             Workload workload = new(
                 ModelSource.Resolve(parse.GetValue(_model)!),
                 parse.Whole(_batchSize, "BatchSize") ?? DefaultBatchSize,

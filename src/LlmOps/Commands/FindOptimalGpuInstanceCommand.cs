@@ -274,6 +274,16 @@ public sealed class FindOptimalGpuInstanceCommand : InstanceSelectionCmdlet
     /// <summary>Reads the conditions; the performance model, which a record may bring, is not among them.</summary>
     private void ReadConditions()
     {
+        // Records of planners have a batch size beside what else is asked for; on the command line it would count for nothing.
+        foreach (string load in (string[])[nameof(RequestsPerSecond), nameof(Saturate)])
+        {
+            if (MyInvocation.BoundParameters.ContainsKey(nameof(BatchSize)) && MyInvocation.BoundParameters.ContainsKey(load))
+            {
+                throw new LlmOpsException("ObjectivesContradict", ErrorKind.InvalidArgument,
+                    $"BatchSize and {load} contradict each other: a batch is a number of requests at once, which {load} leaves open.");
+            }
+        }
+
         _calibration = Calibration?.Resolve<TimeCalibration>(ResolveLiteralPath);
         _nothingToRank = !ReadSelection();
     }

@@ -170,6 +170,8 @@ public sealed class OptimizeTests
     [InlineData("--precision 2 --quantization FP8", "--precision and --quantization contradict each other")]
     [InlineData("--all --top 3", "--all and --top contradict each other")]
     [InlineData("--requests-per-second 5 --slo-tps 10", "RequestsPerSecond and SloTokensPerSecond contradict each other")]
+    [InlineData("--requests-per-second 5 --batch-size 8", "--batch-size and --requests-per-second contradict each other")]
+    [InlineData("--saturate --batch-size 8", "--batch-size and --saturate contradict each other")]
     [InlineData("--requests-per-second 5 --saturate", "RequestsPerSecond and Saturate contradict each other")]
     [InlineData("--requests-per-second 0", "RequestsPerSecond is 0, but must be between")]
     [InlineData("--slo-ttft -1", "SloTimeToFirstTokenMs is -1, but must be between")]
