@@ -136,8 +136,8 @@ public sealed class PerformanceEstimate
 
     /// <summary>
     /// Fitted where the engine was measured, the layout and kernels for such weights too, or the calibration is of such a
-    /// deployment; Assumed for other engines, for pipelines, for weights that are expanded to 16 bits, and for many sequences on
-    /// llama.cpp.
+    /// deployment; Assumed for other engines, for other vendors' GPUs than NVIDIA's, for pipelines, for weights that are expanded to
+    /// 16 bits, and for many sequences on llama.cpp.
     /// </summary>
     public Evidence Evidence =>
         _request.Calibration?.Covers(_request) == true

@@ -31,6 +31,9 @@ public static class WeightKernels
     // Llama-3.1-8B at 8 and 64 sequences and 70B at 8 and 64 (NVIDIA TensorRT-Model-Optimizer, examples/benchmark.md at 1ef1d72a).
     internal const long ExpandedLosesFrom = 8;
 
+    /// <summary>The vendor of all GPUs that were measured.</summary>
+    private const string Nvidia = "NVIDIA";
+
     private const double Volta = 7.0;
     private const double Turing = 7.5;
     private const double Ampere = 8.0;
@@ -45,18 +48,17 @@ public static class WeightKernels
     {
         ArgumentNullException.ThrowIfNull(quantization);
         ArgumentNullException.ThrowIfNull(gpu);
+        if (Refusal(gpu, engine) is { } refusal)
+        {
+            note = refusal;
+            return WeightKernel.Missing;
+        }
+
         if (engine == Engine.LlamaCpp)
         {
             bool isKnown = GgufRecipe.Find(quantization) is not null;
             note = isKnown ? null : $"llama.cpp reads GGUF files, and none has weights in {quantization}";
             return isKnown ? WeightKernel.Native : WeightKernel.Missing;
-        }
-
-        if (engine is (Engine.vLLM or Engine.SGLang or Engine.TensorRtLlm) && gpu.CapabilityNumber is > 0 and < Volta)
-        {
-            note = FormattableString.Invariant(
-                $"{EnumNames.Of(engine)} needs compute capability {Volta:0.0} or more, and {gpu} has {gpu.ComputeCapability}; llama.cpp runs on it (-Engine LlamaCpp)");
-            return WeightKernel.Missing;
         }
 
         if (!quantization.IsQuantized)
@@ -101,11 +103,29 @@ public static class WeightKernels
     /// <summary>The same for the weights of a deployment; llama.cpp reads any GGUF file as it is.</summary>
     internal static WeightKernel Of(in MemoryRequest deployment, out string? note)
     {
-        note = null;
-        return IsOwnGguf(deployment)
-            ? WeightKernel.Native
-            : Of(deployment.EffectiveQuantization, deployment.Gpu!, deployment.Engine, out note);
+        GpuSpec gpu = deployment.Gpu!;
+        if (!IsOwnGguf(deployment))
+        {
+            return Of(deployment.EffectiveQuantization, gpu, deployment.Engine, out note);
+        }
+
+        note = Refusal(gpu, deployment.Engine);
+        return note is null ? WeightKernel.Native : WeightKernel.Missing;
     }
+
+    /// <summary>Why the engine does not run on the GPU, whatever the weights; null where it does.</summary>
+    private static string? Refusal(GpuSpec gpu, Engine engine) => engine switch
+    {
+        // NVIDIA/TensorRT-LLM: a library for NVIDIA GPUs.
+        Engine.TensorRtLlm when gpu.Vendor != Nvidia => $"{EnumNames.Of(engine)} runs on NVIDIA GPUs alone; vLLM runs on {gpu} (-Engine vLLM)",
+
+        // ggml-org/llama.cpp, README.md, supported backends.
+        Engine.LlamaCpp when gpu.Architecture.StartsWith("Gaudi", StringComparison.Ordinal) =>
+            $"llama.cpp has no backend for {gpu}; vLLM runs on it (-Engine vLLM)",
+        Engine.vLLM or Engine.SGLang or Engine.TensorRtLlm when gpu.CapabilityNumber is > 0 and < Volta => FormattableString.Invariant(
+            $"{EnumNames.Of(engine)} needs compute capability {Volta:0.0} or more, and {gpu} has {gpu.ComputeCapability}; llama.cpp runs on it (-Engine LlamaCpp)"),
+        _ => null,
+    };
 
     /// <summary>
     /// Why a planner should give no times for a deployment's weights: there are no kernels for them on the GPU, or what was measured
@@ -123,10 +143,13 @@ public static class WeightKernels
         return Of(deployment, out string? note) is WeightKernel.Missing or WeightKernel.NotMeasured ? note : null;
     }
 
-    /// <summary>Whether kernels made for the format were among what the model of times was fitted to.</summary>
-    internal static bool AreMeasured(in MemoryRequest deployment) =>
-        IsOwnGguf(deployment) || (IsMeasured(deployment.EffectiveQuantization)
-            && Of(deployment, out _) == WeightKernel.Native);
+    /// <summary>
+    /// Whether kernels made for the format were among what the model of times was fitted to; those of other vendors' GPUs are
+    /// other kernels.
+    /// </summary>
+    internal static bool AreMeasured(in MemoryRequest deployment) => deployment.Gpu!.Vendor == Nvidia
+        && (IsOwnGguf(deployment) || (IsMeasured(deployment.EffectiveQuantization)
+            && Of(deployment, out _) == WeightKernel.Native));
 
     /// <summary>Whether weights are expanded to 16 bits before they are multiplied, whatever units the GPU has.</summary>
     internal static bool IsExpanded(Quantization quantization) => quantization is { IsQuantized: true, ComputeBytes: >= 2 };

@@ -43,7 +43,31 @@ public sealed class KernelWarningTests
     public void What_does_not_fit_has_no_times_to_warn_of() =>
         Assert.Null(Estimate("Llama-3.1-405B", "FP8", "V100-32GB").KernelWarning);
 
-    private static PerformanceEstimate Estimate(string model, string quantization, string gpu) =>
+    [Theory]
+    [InlineData(Engine.TensorRtLlm, "MI300X", "TensorRT-LLM runs on NVIDIA GPUs alone")]
+    [InlineData(Engine.LlamaCpp, "Gaudi3", "llama.cpp has no backend for Gaudi3")]
+    [InlineData(Engine.LlamaCpp, "MI300X", null)]
+    [InlineData(Engine.vLLM, "MI300X", null)]
+    [InlineData(Engine.vLLM, "P100", "needs compute capability 7.0")]
+    public void An_estimate_warns_of_engines_that_do_not_run_on_the_GPU(Engine engine, string gpu, string? warning)
+    {
+        PerformanceEstimate estimate = Estimate("Llama-3.2-1B", engine == Engine.LlamaCpp ? "Q8_0" : "FP16", gpu, engine);
+
+        Assert.Equal(warning is not null, estimate.KernelWarning?.Contains(warning!, StringComparison.Ordinal) == true);
+
+        // All measurements are of NVIDIA's GPUs.
+        Assert.Equal(Evidence.Assumed, estimate.Evidence);
+        Assert.Equal(Evidence.Fitted, Estimate("Llama-3.2-1B", engine == Engine.LlamaCpp ? "Q8_0" : "FP16", "L4", engine).Evidence);
+    }
+
+    private static PerformanceEstimate Estimate(string model, string quantization, string gpu, Engine engine = Engine.vLLM) =>
         PerformanceEstimator.Estimate(new PerformanceEstimateRequest(
-            new MemoryRequest(ModelCatalog.Get(model)) { Quantization = Quantization.Parse(quantization), Gpu = GpuCatalog.Get(gpu) }, 512, 256));
+            new MemoryRequest(ModelCatalog.Get(model))
+            {
+                Engine = engine,
+                Quantization = Quantization.Parse(quantization),
+                Gpu = GpuCatalog.Get(gpu),
+            },
+            512,
+            256));
 }

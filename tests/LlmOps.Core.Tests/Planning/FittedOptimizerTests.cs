@@ -245,7 +245,7 @@ public sealed class FittedOptimizerTests
         }
     }
 
-    /// <summary>As <see cref="WeightKernels"/> has it; formats that were not measured rest on an assumption.</summary>
+    /// <summary>As <see cref="WeightKernels"/> has it; formats and vendors that were not measured rest on an assumption.</summary>
     [Theory]
     [InlineData("T4", "FP8", true)]
     [InlineData("T4", "MXFP4", false)]
@@ -253,6 +253,7 @@ public sealed class FittedOptimizerTests
     [InlineData("A100-80GB", "FP8", true)]
     [InlineData("A100-80GB", "NF4", false)]
     [InlineData("H100-80GB", "INT8", true)]
+    [InlineData("H100-80GB", "FP8", true)]
     [InlineData("B200", "INT8", false)]
     [InlineData("MI300X", "FP8", true)]
     [InlineData("MI300X", "AWQ", false)]
@@ -272,7 +273,7 @@ public sealed class FittedOptimizerTests
 
         Assert.Equal(runs, e.Feasible);
         Assert.Equal(!runs, e.RejectionReason?.Contains($"kernels for {format}", StringComparison.Ordinal) == true);
-        Assert.Equal(gpu == "MI300X" && runs ? Evidence.Fitted : Evidence.Assumed, e.Evidence);
+        Assert.Equal((gpu, format) == ("H100-80GB", "FP8") ? Evidence.Fitted : Evidence.Assumed, e.Evidence);
     }
 
     /// <summary>vLLM refuses bfloat16 below compute capability 8.0 and says to use half.</summary>
