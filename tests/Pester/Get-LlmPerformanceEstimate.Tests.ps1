@@ -161,6 +161,12 @@ Describe 'Get-LlmPerformanceEstimate of what planners found' {
         }
     }
 
+    It 'names the number of users that is wrong, and goes on with the others' {
+        $result = Invoke-Recorded { Get-LlmPerformanceEstimate Llama-3.1-8B H100 -UserCount 8, 0, 16 }
+        $result.Output.BatchSize | Should -Be 8, 16
+        $result.Errors.Exception.Message | Should -BeLike 'UserCount is 0, but must be between 1 and 1000000.*'
+    }
+
     It 'shares users between copies, and takes a batch size before them' {
         (Get-LlmPerformanceEstimate Llama-3.1-8B H100 -DataParallelSize 4 -UserCount 10, 64).BatchSize | Should -Be 3, 16
         (Get-LlmPerformanceEstimate DeepSeek-V3 H200 -TensorParallelSize 2 -ExpertParallelSize 8 -UserCount 64).BatchSize | Should -Be 16

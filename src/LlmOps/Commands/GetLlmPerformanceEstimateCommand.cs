@@ -80,7 +80,10 @@ public sealed class GetLlmPerformanceEstimateCommand : DeploymentCmdlet
 
         IReadOnlyList<Quantization>? quantizations = _quantizations.Of(Quantization);
         IReadOnlyList<GpuSpec>? gpus = _gpus.Of(Gpu);
-        if (quantizations is { Count: 0 } || gpus is null or { Count: 0 })
+        List<long>? users = UsesUserCount
+            ? [.. UserCount!.Where(users => Try(() => Guard.InRange(users, 1, MemoryRequest.MaximumBatchSize, nameof(UserCount))))]
+            : null;
+        if (quantizations is { Count: 0 } || gpus is null or { Count: 0 } || users is { Count: 0 })
         {
             return;
         }
@@ -89,7 +92,7 @@ public sealed class GetLlmPerformanceEstimateCommand : DeploymentCmdlet
         {
             Try(() =>
             {
-                foreach (PerformanceEstimateRequest request in Combinations(model, quantizations, gpus).Enumerate())
+                foreach (PerformanceEstimateRequest request in Combinations(model, quantizations, gpus, users).Enumerate())
                 {
                     StopToken.ThrowIfCancellationRequested();
                     WarnOfContext(model, (double)request.InputLength + request.OutputLength);
@@ -122,12 +125,12 @@ public sealed class GetLlmPerformanceEstimateCommand : DeploymentCmdlet
     /// <summary>Users of each group of ranks with sequences of its own; the fullest, where they do not divide evenly.</summary>
     private static long OfRank(long users, Parallelism parallelism)
     {
-        long ranks = Math.Max(parallelism.Data, Math.Max(1, parallelism.Expert / Math.Max(1, parallelism.Tensor)));
-        return users > 0 && ranks > 0 ? ((users - 1) / ranks) + 1 : users;
+        long ranks = Math.Max(1, Math.Max(parallelism.Data, parallelism.Expert / Math.Max(1, parallelism.Tensor)));
+        return ((users - 1) / ranks) + 1;
     }
 
     private Sweep<PerformanceEstimateRequest> Combinations(
-        LlmModel model, IReadOnlyList<Quantization>? quantizations, IReadOnlyList<GpuSpec> gpus)
+        LlmModel model, IReadOnlyList<Quantization>? quantizations, IReadOnlyList<GpuSpec> gpus, IReadOnlyList<long>? users)
     {
         static PerformanceEstimateRequest With(PerformanceEstimateRequest r, MemoryRequest deployment) =>
             r with { Deployment = deployment };
@@ -151,8 +154,8 @@ public sealed class GetLlmPerformanceEstimateCommand : DeploymentCmdlet
             .Over(DataParallelSize, (r, v) => Divided(r, r.Deployment.Parallelism with { Data = v }))
             .Over(GpuMemoryUtilization, (r, v) => With(r, r.Deployment with { GpuMemoryUtilization = v }))
             .Over(MaxSequences, (r, v) => With(r, r.Deployment with { MaxSequences = v }))
-            .Over(UsesUserCount ? null : BatchSize, (r, v) => With(r, r.Deployment with { BatchSize = v }))
-            .Over(UsesUserCount ? UserCount : null, (r, v) => With(r, r.Deployment with { BatchSize = OfRank(v, r.Deployment.Parallelism) }))
+            .Over(users is null ? BatchSize : null, (r, v) => With(r, r.Deployment with { BatchSize = v }))
+            .Over(users, (r, v) => With(r, r.Deployment with { BatchSize = OfRank(v, r.Deployment.Parallelism) }))
             .Over(InputLength, (r, v) => r with { InputLength = v })
             .Over(OutputLength, (r, v) => r with { OutputLength = v });
     }
