@@ -27,8 +27,8 @@ internal sealed record StepTimeFitOptions
     /// <summary>Residuals larger than some times the scale of single rows count less and less (Student's t with so many degrees of freedom).</summary>
     public double DegreesOfFreedom { get; init; } = 4;
 
-    /// <summary>Scatter of single rows over the scales above, for the robust loss.</summary>
-    public double RobustShare { get; init; } = 0.5;
+    /// <summary>Scatter of single rows, as a logarithm, for the robust loss.</summary>
+    public double SingleLogScale { get; init; } = 0.1;
 
     /// <summary>Standard deviations of the priors are multiplied by it.</summary>
     public double PriorWidth { get; init; } = 1;
@@ -111,7 +111,6 @@ internal sealed class StepTimeFit
             PriorWidth = priorWidth,
             TokenLogScale = 0.1,
             FirstLogScale = 0.25,
-            RobustShare = 1,
         };
         return Fit(rows, known, options);
     }
@@ -212,15 +211,15 @@ internal sealed class StepTimeFit
     /// <summary>Student's t: half ν log(1 + r²/ν) in single rows' scale, weighted back to the scale that counts.</summary>
     private double Loss(double residual, double scale)
     {
-        double single = scale * _options.RobustShare, nu = _options.DegreesOfFreedom;
-        double r = residual / single;
-        return 0.5 * (nu + 1) * Math.Log(1 + (r * r / nu)) * _options.RobustShare * _options.RobustShare;
+        double share = _options.SingleLogScale / scale, nu = _options.DegreesOfFreedom;
+        double r = residual / _options.SingleLogScale;
+        return 0.5 * (nu + 1) * Math.Log(1 + (r * r / nu)) * share * share;
     }
 
     /// <summary>The weight of a squared residual that has the same slope.</summary>
     private double WeightOf(double residual, double scale)
     {
-        double r = residual / (scale * _options.RobustShare), nu = _options.DegreesOfFreedom;
+        double r = residual / _options.SingleLogScale, nu = _options.DegreesOfFreedom;
         return (nu + 1) / (nu + (r * r)) / (scale * scale);
     }
 

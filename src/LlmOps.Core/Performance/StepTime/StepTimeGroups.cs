@@ -15,7 +15,7 @@ internal static class StepTimeGroups
     public const double TokenShrinkage = 20;
 
     /// <summary>The same of a time to the first token, which depends on settings of a server that groups do not share.</summary>
-    public const double FirstShrinkage = 100;
+    public const double FirstShrinkage = 200;
 
     private const int Passes = 5;
 

@@ -121,7 +121,13 @@ internal readonly record struct StepTimeParts
     /// <summary>Of the time in the queue, the share that interrupts answers; the rest comes before the first token.</summary>
     public double InterruptedShare { get; init; }
 
-    private double Queue => QueueRounds * ((OutputLength * (Decode + Interference)) + PromptWork);
+    /// <summary>The time to the first token of a request that is admitted at once.</summary>
+    private double PromptAdmitted => PromptConstant + PromptLatency + PromptWork + PromptStep + PromptWaiting + PromptExtra;
+
+    /// <summary>How long a request holds its place from when it is admitted.</summary>
+    public double Residence => PromptAdmitted + (Math.Max(OutputLength - 1, 0) * (Decode + Interference));
+
+    private double Queue => QueueRounds * Math.Min((OutputLength * (Decode + Interference)) + PromptWork, Residence);
 
     public double PromptQueue => Queue * (1 - InterruptedShare);
 
@@ -130,8 +136,7 @@ internal readonly record struct StepTimeParts
 
     public double TimePerOutputToken => (Decode + Interference + Interruption) * TokenCorrection;
 
-    public double TimeToFirstToken => PromptCorrection * (PromptConstant + PromptLatency + PromptWork + PromptStep
-        + PromptWaiting + PromptQueue + PromptExtra);
+    public double TimeToFirstToken => PromptCorrection * (PromptAdmitted + PromptQueue);
 }
 
 /// <summary>
@@ -264,12 +269,12 @@ internal static class StepTimeModel
         double referenceStep = reference == c.Gpu.MemoryBandwidthGBps
             ? step
             : rest + decoding.Sum(reference * p.MemoryPerGBps, p);
-        double load = c.Running * oneMore * tokensPerStep / (c.OutputLength * referenceStep);
+        double load = others * oneMore * tokensPerStep / (c.OutputLength * referenceStep);
         double waiting = (p.Wait * oneMore * load / (1 + (0.1 * load)))
             + (p.Burst * (c.IsSteadyLoad ? p.BurstOfSteadyLoad : 1) * others * oneMore)
             + (p.Bunching * others * oneMore * load / (load + p.BunchingHalfLoad));
         StepTimeCorrections corrections = data.CorrectionsOf(c.Model.Name, c.Engine, gpuKey, shape.Precision);
-        return new StepTimeParts
+        StepTimeParts parts = new()
         {
             Dense = denseMs,
             Experts = expertMs,
@@ -297,6 +302,9 @@ internal static class StepTimeModel
                 + BatchWait(c, tokensPerStep)) * step,
             PromptCorrection = corrections.TimeToFirstToken,
         };
+
+        // No more prompts end than are computed: where answers are too short for the waiting above, that is what requests wait for.
+        return parts with { PromptWaiting = waiting + Math.Max((c.Running * oneMore) - parts.Residence, 0) };
     }
 
     /// <summary>
