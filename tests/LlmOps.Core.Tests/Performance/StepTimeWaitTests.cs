@@ -1,5 +1,7 @@
 using LlmOps.Core.Hardware;
+using LlmOps.Core.Memory;
 using LlmOps.Core.Models;
+using LlmOps.Core.Performance;
 using LlmOps.Core.Performance.StepTime;
 using LlmOps.Core.Precision;
 
@@ -59,4 +61,50 @@ public sealed class StepTimeWaitTests
         Assert.InRange(captured.PromptLatency / launched.PromptLatency, 0.05, 0.95);
         Assert.Equal(launched.PromptWork, captured.PromptWork, 1e-9);
     }
+
+    /// <summary>What users wait for is their own prompt, where there is nobody else's.</summary>
+    [Theory]
+    [InlineData("Llama-3.1-8B", "H100-80GB", 1)]
+    [InlineData("DeepSeek-R1", "H200", 8)]
+    public void A_single_user_waits_as_long_for_a_short_answer_as_for_a_long_one(string model, string gpu, int ranks)
+    {
+        double shortest = Estimate(model, gpu, ranks, 1, 8192, 1).TimeToFirstTokenMs!.Value;
+        double longer = Estimate(model, gpu, ranks, 1, 8192, 1024).TimeToFirstTokenMs!.Value;
+
+        // The step that a prompt comes into reads the cache of longer sequences.
+        Assert.InRange(longer / shortest, 1, 1.01);
+    }
+
+    /// <summary>With answers of one token, prompts are all the work there is: twice the users wait for twice as much.</summary>
+    [Fact]
+    public void Prompts_are_not_computed_faster_than_the_gpu_computes_them()
+    {
+        PerformanceEstimate one = Estimate("Llama-3.1-8B", "H100-80GB", 1, 1, 8192, 1);
+        PerformanceEstimate few = Estimate("Llama-3.1-8B", "H100-80GB", 1, 16, 8192, 1);
+        PerformanceEstimate more = Estimate("Llama-3.1-8B", "H100-80GB", 1, 32, 8192, 1);
+
+        Assert.InRange(more.RequestsPerSecond!.Value / few.RequestsPerSecond!.Value, 0.95, 1.15);
+        Assert.InRange(more.RequestsPerSecond.Value * one.TimeToFirstTokenMs!.Value / 1000, 0.8, 1.3);
+        Assert.InRange(more.ModelFlopsUtilizationPercent!.Value, 20, 90);
+    }
+
+    [Fact]
+    public void A_longer_queue_never_lowers_throughput()
+    {
+        double[] rates = [.. new long[] { 32, 64, 128, 256 }
+            .Select(users => Estimate("Llama-3.1-8B", "L4", 8, users, 32768, 1))
+            .Select(e => e.RequestsPerSecond!.Value)];
+        Assert.All(rates.Zip(rates.Skip(1)), pair => Assert.True(pair.Second >= pair.First * 0.999, string.Join(' ', rates)));
+    }
+
+    private static PerformanceEstimate Estimate(string model, string gpu, int ranks, long users, long input, long output) =>
+        PerformanceEstimator.Estimate(new PerformanceEstimateRequest(
+            new MemoryRequest(ModelCatalog.Get(model))
+            {
+                Gpu = GpuCatalog.Get(gpu),
+                Parallelism = new Parallelism(ranks),
+                BatchSize = users,
+            },
+            input,
+            output));
 }

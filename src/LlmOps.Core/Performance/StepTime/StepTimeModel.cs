@@ -125,7 +125,7 @@ internal readonly record struct StepTimeParts
     private double PromptAdmitted => PromptConstant + PromptLatency + PromptWork + PromptStep + PromptWaiting + PromptExtra;
 
     /// <summary>How long a request holds its place from when it is admitted.</summary>
-    public double Residence => PromptAdmitted + (Math.Max(OutputLength - 1, 0) * (Decode + Interference));
+    private double Residence => PromptAdmitted + (Math.Max(OutputLength - 1, 0) * (Decode + Interference));
 
     private double Queue => QueueRounds * Math.Min((OutputLength * (Decode + Interference)) + PromptWork, Residence);
 
@@ -257,9 +257,9 @@ internal static class StepTimeModel
         double predictionPrompt = c.PredictsAhead ? p.PredictionPrompt : 1;
         double alone = predictionPrompt
             * ((p.PromptDense * aloneDense) + (p.PromptExpert * aloneExperts) + (p.PromptRest * promptRest));
-        double oneMore = ((predictionPrompt
-            * ((p.PromptDense * packedDense) + (p.PromptExpert * packedExperts) + (p.PromptRest * promptRest)))
-            + (p.PackedLatency * latency)) / c.Stages;
+        double packed = predictionPrompt
+            * ((p.PromptDense * packedDense) + (p.PromptExpert * packedExperts) + (p.PromptRest * promptRest)) / c.Stages;
+        double oneMore = packed + (p.PackedLatency * latency / c.Stages);
 
         // Chunks of a prompt follow each other through the stages.
         double passes = Math.Max(1, input / ChunkTokens);
@@ -274,7 +274,7 @@ internal static class StepTimeModel
             + (p.Burst * (c.IsSteadyLoad ? p.BurstOfSteadyLoad : 1) * others * oneMore)
             + (p.Bunching * others * oneMore * load / (load + p.BunchingHalfLoad));
         StepTimeCorrections corrections = data.CorrectionsOf(c.Model.Name, c.Engine, gpuKey, shape.Precision);
-        StepTimeParts parts = new()
+        return new StepTimeParts
         {
             Dense = denseMs,
             Experts = expertMs,
@@ -294,7 +294,9 @@ internal static class StepTimeModel
             PromptLatency = latency * (c.GraphTokens >= input ? p.CapturedLatency : 1) * (c.PredictsAhead ? p.PredictionLatency : 1),
             PromptWork = alone,
             PromptStep = p.StepInProgress * step,
-            PromptWaiting = waiting,
+
+            // Of others' prompts, which come at all times alike, the part that no token waits for is waited for before the first.
+            PromptWaiting = Math.Max(waiting, others * packed / c.OutputLength),
             QueueRounds = Math.Max((c.Users / c.Running) - 1, 0) * p.Queue,
             OutputLength = c.OutputLength,
             InterruptedShare = InterruptedShare(c),
@@ -302,9 +304,6 @@ internal static class StepTimeModel
                 + BatchWait(c, tokensPerStep)) * step,
             PromptCorrection = corrections.TimeToFirstToken,
         };
-
-        // No more prompts end than are computed: where answers are too short for the waiting above, that is what requests wait for.
-        return parts with { PromptWaiting = waiting + Math.Max((c.Running * oneMore) - parts.Residence, 0) };
     }
 
     /// <summary>
