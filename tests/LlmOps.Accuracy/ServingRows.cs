@@ -122,7 +122,7 @@ internal sealed record ServingRow
         };
         request = utilization is { } share ? request with { GpuMemoryUtilization = share } : request;
         double held = Case.InputLength + (Case.Engine == "TensorRT-LLM" ? Case.OutputLength : Case.OutputLength / 2);
-        double room = KvCacheCalculator.SequencesHeld(request, (long)held);
+        double room = ServingRoom.Sequences(request, (long)held);
         return Math.Min(Case.Users, Case.AttentionRanks * Math.Max(1, room));
     }
 }

@@ -8,15 +8,17 @@ namespace LlmOps.Core.Memory;
 /// <param name="Tokens">Tokens of context; the greatest number where none takes anything.</param>
 /// <param name="Sequences">Sequences of the length asked about, with the part of one that is left over.</param>
 /// <param name="Blocks">Blocks that the engine makes of the pool; null where it makes none.</param>
-internal readonly record struct KvRoom(double Tokens, double Sequences, double? Blocks)
+/// <param name="SequenceBytes">Bytes of the pool that one of the sequences takes; 0 where it takes nothing.</param>
+internal readonly record struct KvRoom(double Tokens, double Sequences, double? Blocks, double SequenceBytes)
 {
-    public static KvRoom Unlimited { get; } = new(double.MaxValue, double.MaxValue, null);
+    public static KvRoom Unlimited { get; } = new(double.MaxValue, double.MaxValue, null, 0);
 
     /// <summary>What is left where both stages must have room.</summary>
     public KvRoom Least(in KvRoom other) => new(
         Math.Min(Tokens, other.Tokens),
         Math.Min(Sequences, other.Sequences),
-        Blocks is { } blocks ? Math.Min(blocks, other.Blocks ?? blocks) : other.Blocks);
+        Blocks is { } blocks ? Math.Min(blocks, other.Blocks ?? blocks) : other.Blocks,
+        Math.Max(SequenceBytes, other.SequenceBytes));
 }
 
 /// <summary>What one engine allocates on a GPU, and on what ground. There is one object for each engine, without state.</summary>
@@ -61,6 +63,12 @@ internal abstract class EngineMemory
     /// <summary>The formats of weights that a remedy suggests, the wider first.</summary>
     public virtual string[] SmallerWeights(in MemoryRequest request) =>
         [request.Gpu?.DenseTflops.Fp8 is null ? "INT8" : "FP8", "AWQ"];
+
+    /// <summary>Whether what it allocates beside the cache grows with the sequences at once, and not with its settings.</summary>
+    public virtual bool GrowsWithSequences => false;
+
+    /// <summary>Whether it refuses to start where one sequence of the greatest length that it accepts has no room.</summary>
+    public virtual bool NeedsRoomForLongest => false;
 
     /// <summary>Whether the engine trains models.</summary>
     public virtual bool Trains => false;
@@ -107,6 +115,11 @@ internal abstract class EngineMemory
     public virtual double KvPool(in MemoryRequest request, in StageMemory stage, double deviceBytes) =>
         (deviceBytes * request.EffectiveUtilization) - stage.Weights - stage.Activations - stage.Runtime;
 
+    /// <summary>
+    /// Bytes that what is allocated after the pool lacks, where the engine sizes the pool without it; 0 or less where it lacks none.
+    /// </summary>
+    public virtual double MissingBesidePool(in MemoryRequest request, in StageMemory stage, double deviceBytes) => 0;
+
     /// <summary>What the total may come to on a GPU with that many bytes.</summary>
     public virtual double Budget(in MemoryRequest request, in MemoryBreakdown bytes, double deviceBytes) =>
         deviceBytes * request.EffectiveUtilization;
@@ -121,11 +134,11 @@ internal abstract class EngineMemory
         double sequences = sequenceBytes > 0 ? poolBytes / sequenceBytes : double.MaxValue;
         if (tokenBytes <= 0)
         {
-            return new KvRoom(double.MaxValue, sequences, null);
+            return new KvRoom(double.MaxValue, sequences, null, sequenceBytes);
         }
 
         double? blocks = BlockSize(request) is { } size ? Math.Floor(poolBytes / tokenBytes / size) : null;
-        return new KvRoom(blocks * BlockSize(request) ?? Math.Floor(poolBytes / tokenBytes), sequences, blocks);
+        return new KvRoom(blocks * BlockSize(request) ?? Math.Floor(poolBytes / tokenBytes), sequences, blocks, sequenceBytes);
     }
 
     /// <summary>The engine's own terms in words; the allowances for fragmentation and safety are not among them.</summary>

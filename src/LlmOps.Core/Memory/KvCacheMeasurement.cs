@@ -83,8 +83,10 @@ public sealed class KvCacheMeasurement
     /// </summary>
     public double? MaxConcurrency { get; init; }
 
-    /// <summary>Whether the sequences fit the pool; null without a GPU.</summary>
-    public bool? Fits => SequenceCapacity is { } capacity ? capacity >= BatchSize : null;
+    /// <summary>
+    /// Whether all sequences fit the pool at once, and with vLLM one of <see cref="MaxModelLength"/>; null without a GPU.
+    /// </summary>
+    public bool? Fits { get; init; }
 
     public override string ToString() => FormattableString.Invariant(
         $"{ModelName}: {BatchSize} x {SequenceLength} tokens, {TotalGiB:0.00} GiB");
@@ -125,9 +127,10 @@ public static class KvCacheCalculator
             bytesPerSequence += ranks * KvCacheMemory.BytesPerSequence(stage, request, request.SequenceLength);
         }
 
-        Pool? room = request.Gpu is null ? null : RoomFor(request, request.SequenceLength);
-        double? concurrency = request.MaxModelLength is { } longest && longest != request.SequenceLength && room is not null
-            ? RoomFor(request, longest).Sequences
+        ServingRoom? pool = request.Gpu is null ? null : ServingRoom.For(request, request.SequenceLength);
+        KvRoom? room = pool?.Room;
+        double? concurrency = request.MaxModelLength is { } longest && longest != request.SequenceLength && pool is not null
+            ? ServingRoom.Sequences(request, longest)
             : room?.Sequences;
 
         // A cache that no token adds to (Mamba) has no capacity in tokens.
@@ -151,59 +154,23 @@ public static class KvCacheCalculator
             BlockSize = blockSize,
             BlockCount = (request.SequenceLength + blockSize - 1) / blockSize * request.BatchSize,
             Gpu = request.Gpu?.Name,
-            PoolGiB = room is { } r ? Units.ToGiB(r.Bytes) : null,
+            PoolGiB = pool is null ? null : Units.ToGiB(pool.PoolBytes),
             BlockCapacity = grows ? (long?)room!.Value.Blocks : null,
             TokenCapacity = grows ? (long)room!.Value.Tokens : null,
             SequenceCapacity = room is { Sequences: < double.MaxValue } some ? (long)some.Sequences : null,
             MaxConcurrency = concurrency is < double.MaxValue ? concurrency : null,
+            Fits = pool is null ? null : ServingRoom.Of(request).Fits,
         };
     }
 
     /// <summary>The longest context at which the sequences fit the pool together, up to what the model was made for.</summary>
     private static long LongestContext(MemoryRequest request)
     {
-        return request.LongestThat(length => RoomFor(request, length).Sequences >= request.BatchSize)
+        return request.LongestThat(length => ServingRoom.Of(request with { SequenceLength = length, MaxModelLength = length }).Fits)
             ?? throw new LlmOpsException("NoContextFits", ErrorKind.NotSupported,
                 $"{request.Gpu!.Name} has no room for a single token of context of {request.Model.Name} in "
                 + $"{request.EffectiveQuantization} with BatchSize {request.BatchSize} and {request.Parallelism.GpuCount} GPU(s); "
                 + "use more or larger GPUs, or a smaller precision.",
                 request.Gpu.Name);
-    }
-
-    /// <summary>Sequences of that length that the pool holds at once, with the part of one that is left over.</summary>
-    internal static double SequencesHeld(in MemoryRequest request, long sequenceLength) =>
-        RoomFor(request, sequenceLength).Sequences;
-
-    /// <param name="Bytes">The pool on all ranks and stages.</param>
-    /// <param name="Room">What the fullest stage has room for.</param>
-    private readonly record struct Pool(double Bytes, KvRoom Room)
-    {
-        public double Tokens => Room.Tokens;
-
-        public double Sequences => Room.Sequences;
-
-        public double? Blocks => Room.Blocks;
-    }
-
-    private static Pool RoomFor(in MemoryRequest request, long sequenceLength)
-    {
-        EngineMemory engine = EngineMemory.Of(request.Engine);
-        double device = request.Gpu!.MemoryGiB * Units.BytesPerGiB;
-        MemoryRequest single = request with
-        {
-            BatchSize = 1,
-            SequenceLength = sequenceLength,
-            MaxModelLength = request.MaxModelLength == MemoryRequest.LongestThatFits ? sequenceLength : request.MaxModelLength,
-        };
-        double pool = 0;
-        KvRoom room = KvRoom.Unlimited;
-        foreach (PipelineStage stage in request.Model.Stages(request.Parallelism.Pipeline))
-        {
-            double free = Math.Max(0, engine.KvPool(single, engine.Allocate(single, stage), device));
-            pool += request.Parallelism.Tensor * free;
-            room = room.Least(engine.Room(single, stage, free, sequenceLength));
-        }
-
-        return new Pool(pool, room);
     }
 }

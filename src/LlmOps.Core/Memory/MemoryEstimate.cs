@@ -13,6 +13,7 @@ public sealed class MemoryEstimate
     private readonly int _stage;
     private IReadOnlyList<MemoryTerm>? _terms;
     private string? _remedy;
+    private ServingRoom? _room;
 
     internal MemoryEstimate(in MemoryRequest request, in MemoryBreakdown bytes, int stage)
     {
@@ -143,14 +144,38 @@ public sealed class MemoryEstimate
         ? EngineMemory.Of(_request.Engine).Budget(_request, _bytes, gpu.MemoryGiB * Units.BytesPerGiB) / Units.BytesPerGiB
         : null;
 
-    /// <summary>Whether the total is within <see cref="BudgetGiB"/>; null without a GPU.</summary>
+    /// <summary>
+    /// Whether the engine has room for all sequences at once; null without a GPU. In serving decided by the KV pool that the engine
+    /// makes of the GPU's memory, as it is by all estimates of this library; <see cref="FragmentationOverheadGiB"/> and
+    /// <see cref="SafetyMarginGiB"/>, which engines with a pool do not set aside, do not count. In training, and with Transformers,
+    /// whether the total is within <see cref="BudgetGiB"/>.
+    /// </summary>
     public bool? Fits => HeadroomGiB is { } headroom ? headroom >= 0 : null;
+
+    /// <summary>Whether it fits with the allowances too: the total, with all that it counts, is within <see cref="BudgetGiB"/>.</summary>
+    public bool? FitsWithMargin => Fits is { } fits ? fits && TotalGiB <= BudgetGiB : null;
 
     /// <summary>Total as a share of the GPU's whole memory.</summary>
     public double? UtilizationPercent => _request.Gpu is { } gpu ? 100 * TotalGiB / gpu.MemoryGiB : null;
 
-    /// <summary>What is left of <see cref="BudgetGiB"/>; negative where the total does not fit.</summary>
-    public double? HeadroomGiB => BudgetGiB - TotalGiB;
+    /// <summary>
+    /// What the sequences leave of <see cref="KvPoolGiB"/>, in training of <see cref="BudgetGiB"/>; negative where it does not fit.
+    /// </summary>
+    public double? HeadroomGiB => Room is { } room ? Units.ToGiB(room.HeadroomBytes) : BudgetGiB - TotalGiB;
+
+    /// <summary>
+    /// What the engine leaves for the KV cache of a GPU, of pipeline stages of that with the least room; 0 where the rest does not
+    /// fit, null without a GPU and in training.
+    /// </summary>
+    public double? KvPoolGiB => Room is { } room ? Units.ToGiB(Math.Max(0, room.LeftBytes)) : null;
+
+    /// <summary>
+    /// Sequences of this length that the engine has room for at once. From 1 on a server starts, unless its greatest length does not
+    /// fit (vLLM), and lets those that it has no room for wait. Null without a GPU, in training, and for caches that take nothing.
+    /// </summary>
+    public long? SequenceCapacity => Room is not null && ServingRoom.Sequences(_request, SequenceLength) is < double.MaxValue and var held
+        ? (long)held
+        : null;
 
     /// <summary>The least change that makes it fit, found by trying; null where it fits, or without a GPU.</summary>
     public string? Remedy => Fits == false ? _remedy ??= MemoryRemedy.Find(_request) : null;
@@ -158,6 +183,9 @@ public sealed class MemoryEstimate
     /// <summary>The terms in words: formula, bounds, evidence and source.</summary>
     public IReadOnlyList<MemoryTerm> Terms => _terms ??= MemoryTerms.Explain(
         _request, _bytes, _request.Model.Stages(_request.Parallelism.Pipeline)[_stage]);
+
+    /// <summary>Null without a GPU and in training.</summary>
+    internal ServingRoom? Room => _room ??= _request.Gpu is null || Training ? null : ServingRoom.Of(_request);
 
     private TrainingSettings Settings => _request.TrainingSettings;
 

@@ -52,6 +52,11 @@ public sealed record MemoryEstimationParameter
     /// <summary>Factor on activations in mixed-precision training; 1 to 1.5.</summary>
     public double MixedPrecisionOverheadMultiplier { get; init; } = 1.05;
 
+    /// <summary>The most that the estimated terms may come to, so that they and both allowances are within so many bytes.</summary>
+    internal double LargestWithAllowances(double bytes) => Math.Min(
+        bytes / (FragmentationOverheadFactor + MemorySafetyMarginFactor),
+        (bytes - (MinMemorySafetyMarginGiB * Units.BytesPerGiB)) / FragmentationOverheadFactor);
+
     /// <exception cref="LlmOpsException">A value is outside its bounds.</exception>
     public MemoryEstimationParameter Validate()
     {

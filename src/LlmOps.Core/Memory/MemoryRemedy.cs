@@ -42,6 +42,13 @@ internal static class MemoryRemedy
         }
 
         MemoryRequest original = request;
+        if (request.MaxModelLength > request.SequenceLength
+            && Bisection.Largest(request.MaxModelLength.Value - request.SequenceLength, more => Fits(
+                original with { MaxModelLength = original.SequenceLength + more - 1 })) is { } longer)
+        {
+            return Invariant($"a greatest length of {request.SequenceLength + longer - 1} tokens (-MaxModelLength {request.SequenceLength + longer - 1})");
+        }
+
         if (engine.PlacesLayers)
         {
             for (int gpus = request.Parallelism.Pipeline * 2; gpus <= 16; gpus *= 2)

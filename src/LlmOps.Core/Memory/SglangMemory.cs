@@ -105,6 +105,9 @@ internal sealed class SglangMemory : EngineMemory
     public override double KvPool(in MemoryRequest request, in StageMemory stage, double deviceBytes) =>
         (request.EffectiveUtilization * (deviceBytes - stage.Runtime)) - stage.Weights;
 
+    public override double MissingBesidePool(in MemoryRequest request, in StageMemory stage, double deviceBytes) =>
+        stage.Activations + stage.CudaGraphs - ((1 - request.EffectiveUtilization) * (deviceBytes - stage.Runtime));
+
     public override double Budget(in MemoryRequest request, in MemoryBreakdown bytes, double deviceBytes)
     {
         double spare = (request.EffectiveUtilization * (deviceBytes - bytes.CompilationOverhead)) - bytes.ModelWeights - bytes.KvCache;

@@ -15,6 +15,9 @@ internal sealed class TransformersMemory : EngineMemory
 
     public override bool Trains => true;
 
+    /// <summary>Intermediate results of each sequence.</summary>
+    public override bool GrowsWithSequences => true;
+
     public override void Validate(in MemoryRequest request)
     {
         if (request.Training)
@@ -35,6 +38,14 @@ internal sealed class TransformersMemory : EngineMemory
         base.KvBytesPerSequence(stage, request, request.CacheImplementation == CacheImplementation.Static
             ? Math.Max(tokens, request.MaxModelLength ?? tokens)
             : tokens);
+
+    /// <summary>
+    /// No pool is set aside: sequences are allocated as they come, and PyTorch's allocator loses some of the memory to fragments,
+    /// so that the allowances count.
+    /// </summary>
+    public override double KvPool(in MemoryRequest request, in StageMemory stage, double deviceBytes) =>
+        request.Parameters.LargestWithAllowances(deviceBytes * request.EffectiveUtilization)
+            - stage.Weights - stage.Activations - stage.Runtime;
 
     public override StageMemory Compute(in MemoryRequest request, PipelineStage stage)
     {

@@ -56,7 +56,11 @@ public sealed class PerformanceEstimate
 
     public double GpuMemoryUtilization => Deployment.EffectiveUtilization;
 
-    /// <summary>Whether the weights and one whole sequence fit.</summary>
+    /// <summary>
+    /// Whether the server starts: the weights and one whole sequence fit, with vLLM one of the greatest length that it is to accept.
+    /// Users' requests that it has no room for wait (<see cref="RunningBatch"/>); whether all are held at once is what
+    /// <see cref="MemoryEstimate.Fits"/> says.
+    /// </summary>
     public bool Fits => _times is not null;
 
     /// <summary>The least change that makes it fit; null where it does.</summary>

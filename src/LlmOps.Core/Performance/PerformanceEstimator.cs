@@ -27,7 +27,7 @@ public static class PerformanceEstimator
     internal static (double Running, PerformanceTimes Times)? Times(in PerformanceEstimateRequest request)
     {
         MemoryRequest memory = request.Memory;
-        if (!(KvCacheCalculator.SequencesHeld(memory, memory.SequenceLength) >= 1))
+        if (!ServingRoom.Starts(memory))
         {
             return null;
         }
@@ -119,14 +119,14 @@ public static class PerformanceEstimator
         request.AttentionRanks * Math.Min(memory.BatchSize, Math.Max(1, Room(request, memory)));
 
     /// <summary>
-    /// Requests of an attention rank that the KV pool and the engine's limit have room for. Engines that page hold what a sequence
-    /// has come to, half its output on average; TensorRT-LLM sets its end aside.
+    /// Requests of an attention rank that the KV pool and the engine's limit have room for. vLLM and SGLang hold what a sequence has
+    /// come to, half its output on average; TensorRT-LLM and llama.cpp set its end aside, and transformers pads batches to it.
     /// </summary>
     internal static double Room(in PerformanceEstimateRequest request, in MemoryRequest memory)
     {
         long held = request.InputLength
-            + (memory.Engine == Engine.TensorRtLlm ? request.OutputLength : (request.OutputLength + 1) / 2);
-        return Math.Min(KvCacheCalculator.SequencesHeld(memory, held), memory.MaxSequences ?? double.MaxValue);
+            + (memory.Engine is Engine.vLLM or Engine.SGLang ? (request.OutputLength + 1) / 2 : request.OutputLength);
+        return Math.Min(ServingRoom.Sequences(memory, held), memory.MaxSequences ?? double.MaxValue);
     }
 
     private static StepTimeBounds Bounds(in MemoryRequest memory, GpuSpec gpu)

@@ -20,12 +20,13 @@ internal sealed class DeploymentLoad
         _prefill = prefill;
         _decode = decode;
         MemoryRequest memory = copy.Memory;
-        WholeRoom = KvCacheCalculator.SequencesHeld(memory, memory.SequenceLength);
+        WholeRoom = ServingRoom.Sequences(memory, memory.SequenceLength);
+        Fits = ServingRoom.Starts(memory);
         Room = PerformanceEstimator.Room(copy, memory);
     }
 
-    /// <summary>Whether the weights and one whole sequence fit.</summary>
-    public bool Fits => WholeRoom >= 1;
+    /// <summary>Whether the server starts: the weights and one whole sequence fit.</summary>
+    public bool Fits { get; }
 
     /// <summary>Sequences of an attention rank that the KV pool has room for when all are at their end, with the part of one.</summary>
     public double WholeRoom { get; }

@@ -105,8 +105,10 @@ public static class ParallelismFinder
     /// <summary>By how much a model that does not fit is short of memory, and what would do.</summary>
     internal static string Shortage(MemoryEstimate memory, string remedy)
     {
+        ServingRoom room = memory.Room!;
+        string left = room.LeftBytes > 0 ? Text($"{memory.KvPoolGiB:0.00} GiB") : "nothing";
         return Text(
-            $"short by {-memory.HeadroomGiB:0.00} GiB a GPU: one sequence of {memory.SequenceLength:N0} tokens needs {memory.TotalGiB:0.00} GiB, and {memory.BudgetGiB:0.00} GiB may be used; what would do: {remedy}");
+            $"short by {-memory.HeadroomGiB:0.00} GiB a GPU: weights of {memory.ModelWeightsGiB:0.00} GiB, activations and runtime leave {left} for the KV cache, and one sequence of {room.Length:N0} tokens takes {Units.ToGiB(room.WantedBytes):0.00} GiB; what would do: {remedy}");
     }
 
     /// <summary>What would make it fit; more ranks are layouts of their own here.</summary>

@@ -65,7 +65,7 @@ public sealed class ParallelismLayout
 
     public double GpuMemoryUtilization { get; init; }
 
-    /// <summary>Whether the weights and one whole sequence fit.</summary>
+    /// <summary>Whether the engine starts: the weights and one whole sequence fit. Users that it has no room for wait.</summary>
     public required bool Fits { get; init; }
 
     /// <summary>Requests that run at once on the machine: all users', or what the KV pools hold of them. The others queue.</summary>

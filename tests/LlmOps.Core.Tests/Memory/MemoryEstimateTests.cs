@@ -1,3 +1,4 @@
+using System.Globalization;
 using LlmOps.Core.Hardware;
 using LlmOps.Core.Memory;
 using LlmOps.Core.Models;
@@ -117,7 +118,11 @@ public sealed class MemoryEstimateTests
         MemoryEstimate e = MemoryEstimator.Estimate(new MemoryRequest(s_llama) { Gpu = h100 });
 
         Assert.Equal(0.9 * 79.19, e.BudgetGiB!.Value, 1e-9);
-        Assert.Equal(e.BudgetGiB.Value - e.TotalGiB, e.HeadroomGiB!.Value, 1e-9);
+
+        // vLLM's pool is what weights, activations and non-torch memory leave of the budget; it captures graphs beside it.
+        Assert.Equal(e.BudgetGiB.Value - e.ModelWeightsGiB - e.ActivationsGiB - e.CompilationOverheadGiB, e.KvPoolGiB!.Value, 1e-6);
+        Assert.Equal(e.KvPoolGiB.Value - e.KvCacheGiB, e.HeadroomGiB!.Value, 0.002);
+        Assert.Equal((long)(e.KvPoolGiB.Value / e.KvCacheGiB), e.SequenceCapacity);
         Assert.Equal(100 * e.TotalGiB / 79.19, e.UtilizationPercent!.Value, 1e-9);
         Assert.True(e.Fits);
         Assert.Null(e.Remedy);
@@ -126,6 +131,50 @@ public sealed class MemoryEstimateTests
         Assert.False(full.Fits);
         Assert.True(full.HeadroomGiB < 0);
         Assert.NotNull(full.Remedy);
+    }
+
+    /// <summary>Llama-3.3-70B in FP8 leaves a GPU of 80 GB 1.3 GiB of pool: enough to start, and not enough for the allowances.</summary>
+    [Fact]
+    public void What_the_engine_holds_fits_and_the_allowances_are_said_apart()
+    {
+        MemoryRequest request = new(ModelCatalog.Get("Llama-3.3-70B"))
+        {
+            Gpu = GpuCatalog.Get("H100-80GB"), Quantization = Quantization.Parse("FP8"), SequenceLength = 2048,
+        };
+        MemoryEstimate tight = MemoryEstimator.Estimate(request);
+        Assert.True(tight is { Fits: true, FitsWithMargin: false, SequenceCapacity: 2, Remedy: null } && tight.TotalGiB > tight.BudgetGiB);
+        Assert.True(MemoryEstimator.Estimate(request with { BatchSize = 3 }) is { Fits: false, SequenceCapacity: 2, HeadroomGiB: < 0 });
+
+        // Nothing is set aside by transformers, whose memory is lost to fragments.
+        MemoryEstimate eager = MemoryEstimator.Estimate(request with { Engine = Engine.Transformers, GpuMemoryUtilization = 0.9 });
+        Assert.True(eager.TotalGiB - eager.FragmentationOverheadGiB - eager.SafetyMarginGiB < eager.BudgetGiB);
+        Assert.True(eager is { Fits: false, FitsWithMargin: false });
+    }
+
+    /// <summary>vLLM refuses to start where a sequence of max_model_len has no room, however short those are that come.</summary>
+    [Fact]
+    public void vLLM_needs_room_for_one_sequence_of_its_greatest_length()
+    {
+        MemoryRequest request = new(ModelCatalog.Get("Llama-3.1-8B"))
+        {
+            Gpu = GpuCatalog.Get("L4"), SequenceLength = 2048, MaxModelLength = 131_072,
+        };
+        MemoryEstimate refused = MemoryEstimator.Estimate(request);
+        Assert.True(refused is { Fits: false, SequenceCapacity: > 1 });
+        Assert.Contains("-MaxModelLength", refused.Remedy, StringComparison.Ordinal);
+        long longest = long.Parse(refused.Remedy!.Split(' ', ')')[^2], CultureInfo.InvariantCulture);
+        Assert.True(MemoryEstimator.Estimate(request with { MaxModelLength = longest }).Fits);
+        Assert.False(MemoryEstimator.Estimate(request with { MaxModelLength = longest + 1 }).Fits);
+        Assert.True(MemoryEstimator.Estimate(request with { Engine = Engine.SGLang }).Fits);
+    }
+
+    /// <summary>A fraction near 1 leaves SGLang nothing for what it allocates after the pool.</summary>
+    [Fact]
+    public void SGLang_needs_room_beside_its_pool()
+    {
+        MemoryRequest request = new(ModelCatalog.Get("Llama-3.1-8B")) { Engine = Engine.SGLang, Gpu = GpuCatalog.Get("H100-80GB") };
+        Assert.True(MemoryEstimator.Estimate(request with { GpuMemoryUtilization = 0.93 }).Fits);
+        Assert.False(MemoryEstimator.Estimate(request with { GpuMemoryUtilization = 0.99 }).Fits);
     }
 
     [Fact]

@@ -81,7 +81,7 @@ public sealed class ParallelismFinderTests
 
         Assert.Equal(memory.TotalGiB, alone.TotalGiB);
         Assert.StartsWith(FormattableString.Invariant($"short by {-memory.HeadroomGiB:0.00} GiB"), alone.RejectionReason, StringComparison.Ordinal);
-        Assert.EndsWith("weights in AWQ (-Quantization AWQ)", alone.RejectionReason, StringComparison.Ordinal);
+        Assert.EndsWith("weights in FP8 (-Quantization FP8)", alone.RejectionReason, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -66,6 +66,9 @@ internal sealed class LlamaCppMemory : EngineMemory
 
     public override bool PlacesLayers => true;
 
+    /// <summary>Logits of each slot.</summary>
+    public override bool GrowsWithSequences => true;
+
     public override KvCacheDataType SmallerKvType => KvCacheDataType.Q8_0;
 
     public override string[] SmallerWeights(in MemoryRequest request) => ["Q8_0", "Q4_K_M"];

@@ -19,6 +19,9 @@ internal sealed class VllmMemory(VllmConstants? fitted = null) : EngineMemory
 
     public override double Utilization(in MemoryRequest request) => ConstantsOf(request).Utilization;
 
+    /// <summary>v1/core/kv_cache_utils.py, check_enough_kv_cache_memory: "To serve at least one request with the model's max seq len".</summary>
+    public override bool NeedsRoomForLongest => true;
+
     public override string Version(in MemoryRequest request) => request.EngineVersion?.Trim() ?? VllmConstants.Default.Name;
 
     public override int? BlockSize(in MemoryRequest request) => VllmKvLayout.Of(
@@ -86,18 +89,17 @@ internal sealed class VllmMemory(VllmConstants? fitted = null) : EngineMemory
 
         (long batchedTokens, _) = VllmActivations.Limits(request, constants);
         double blocks = Math.Floor(poolBytes / layout.PageBytes / layout.Places);
-        double Concurrency(in MemoryRequest r, long length) =>
-            blocks / layout.BlocksPerSequence(r, stage, constants.Cache, length, batchedTokens);
         double tokens = double.MaxValue;
         if (KvCacheMemory.BytesPerToken(stage, request) > 0)
         {
             long longest = VllmActivations.LongestSequence(request);
             tokens = constants.Cache.PrintsConcurrencyTokens
-                ? Math.Floor(Concurrency(request, longest) * longest)
+                ? Math.Floor(blocks / layout.BlocksPerSequence(request, stage, constants.Cache, longest, batchedTokens) * longest)
                 : Math.Floor(blocks / layout.Groups) * layout.BlockTokens;
         }
 
-        return new KvRoom(tokens, Concurrency(request, sequenceLength), blocks);
+        double ofSequence = layout.BlocksPerSequence(request, stage, constants.Cache, sequenceLength, batchedTokens);
+        return new KvRoom(tokens, blocks / ofSequence, blocks, ofSequence * layout.PageBytes * layout.Places);
     }
 
     public override IEnumerable<MemoryTerm> Explain(MemoryRequest request, PipelineStage stage, MemoryBreakdown bytes) =>
