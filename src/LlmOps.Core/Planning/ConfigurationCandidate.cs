@@ -71,7 +71,7 @@ public sealed class ConfigurationCandidate
     /// <summary>GPUs that a copy is divided over.</summary>
     public int? GpusOfCopy { get; init; }
 
-    /// <summary>In short, as <c>TP2</c>.</summary>
+    /// <summary>Of a copy, in short, as <c>TP2</c>.</summary>
     public string? Layout { get; init; }
 
     /// <summary>Ranks that each layer of a copy is divided over.</summary>
@@ -79,6 +79,15 @@ public sealed class ConfigurationCandidate
 
     /// <summary>Stages that the layers of a copy are divided over.</summary>
     public int? PipelineParallelSize { get; init; }
+
+    /// <summary>Ranks of a copy that whole experts are divided over; 1 where each expert is divided over the tensor ranks.</summary>
+    public int? ExpertParallelSize { get; init; }
+
+    /// <summary>Groups of tensor ranks of a copy, each with as many of its requests.</summary>
+    public int? DataParallelSize { get; init; }
+
+    /// <summary><see cref="BatchSize"/> under the name that estimators count requests of all ranks together by.</summary>
+    public long UserCount => BatchSize;
 
     public double? CopyCount { get; init; }
 

@@ -70,73 +70,66 @@ public static class ConfigurationFinder
         Quantization own = deployment.EffectiveQuantization;
         return EngineMemory.Of(deployment.Engine).SmallerWeights(deployment)
             .Select(Quantization.Parse)
-            .Where(smaller => smaller.BitsPerWeight < own.BitsPerWeight)
+            .Where(smaller => smaller.BitsPerWeight < own.BitsPerWeight && smaller.Name != own.Name)
             .Prepend(null);
     }
 
-    /// <summary>The number of GPUs a copy that is accepted with the best score; of those that are not, the fastest.</summary>
-    private static ConfigurationCandidate Best(in ConfigurationRequest request, in MemoryRequest deployment, IReadOnlyList<GpuInstance> offers)
+    /// <summary>The layout of a copy that is accepted with the best score; of those that are not, the fastest.</summary>
+    private static ConfigurationCandidate Best(ConfigurationRequest request, MemoryRequest deployment, IReadOnlyList<GpuInstance> offers)
     {
         int most = offers.Max(offer => offer.GpuCount);
-        ConfigurationCandidate? best = null;
-        for (int gpus = 1; gpus <= most; gpus *= 2)
-        {
-            if (LayoutOf(deployment, gpus) is not { } layout)
-            {
-                continue;
-            }
-
-            ConfigurationCandidate candidate = Evaluate(
-                request, deployment with { Parallelism = layout.OfCopy }, layout, [.. offers.Where(offer => offer.GpuCount >= gpus)]);
-            if (best is null || IsBetter(candidate, best))
-            {
-                best = candidate;
-            }
-        }
-
-        return best!;
+        List<(ParallelLayout Layout, ConfigurationCandidate? Candidate)> ways = ParallelLayout.TryStagesLast<(ParallelLayout, ConfigurationCandidate?)>(
+            Enumerable.Range(0, int.Log2(most) + 1).SelectMany(power => Layouts(deployment, 1 << power)),
+            layout => [(layout, Evaluate(request, deployment, layout, offers))],
+            way => way.Item2 is not null);
+        return ways.Select(way => way.Candidate).OfType<ConfigurationCandidate>().Aggregate(
+            default(ConfigurationCandidate), (best, candidate) => best is null || IsBetter(candidate, best) ? candidate : best)
+            ?? DoesNotFit(request, deployment, ways.MaxBy(way => way.Layout.GpusOfCopy).Layout);
     }
+
+    /// <summary>A copy over all of so many GPUs, with as many requests at once on each rank that runs attention of its own.</summary>
+    private static IEnumerable<ParallelLayout> Layouts(MemoryRequest deployment, int gpus) =>
+        ParallelLayout.Of(deployment.Model, gpus, deployment.Engine).Where(layout =>
+            layout.GpusOfCopy == gpus
+            && deployment.BatchSize % layout.AttentionRanks == 0
+            && ParallelismLimits.Refusal(deployment, layout) is null);
 
     private static bool IsBetter(ConfigurationCandidate one, ConfigurationCandidate other)
     {
         bool isAccepted = one.RejectionReason is null;
         return isAccepted != (other.RejectionReason is null) ? isAccepted
             : one.Score != other.Score ? one.Score > other.Score
-            : other.EstimatedLatencyMs is null || one.EstimatedLatencyMs < other.EstimatedLatencyMs;
+            : one.EstimatedLatencyMs < other.EstimatedLatencyMs;
     }
 
-    /// <summary>A copy over all of so many GPUs: by tensor parallelism, with engines that divide layers alone by a pipeline.</summary>
-    private static ParallelLayout? LayoutOf(in MemoryRequest deployment, int gpus)
+    private static PerformanceEstimateRequest OfRank(in ConfigurationRequest request, in MemoryRequest deployment, ParallelLayout layout) => new(
+        deployment with { Parallelism = layout.OfCopy, BatchSize = deployment.BatchSize / layout.AttentionRanks },
+        request.InputLength,
+        request.OutputLength);
+
+    private static ConfigurationCandidate DoesNotFit(in ConfigurationRequest request, in MemoryRequest deployment, ParallelLayout layout)
     {
-        bool layersAlone = deployment.Engine is Engine.LlamaCpp or Engine.Transformers;
-        foreach (ParallelLayout layout in ParallelLayout.Of(deployment.Model, gpus, deployment.Engine))
-        {
-            if (layout is { Copies: 1, Expert: 1 }
-                && (layersAlone ? layout.Pipeline : layout.Tensor) == gpus
-                && ParallelismLimits.Refusal(deployment, layout) is null)
-            {
-                return layout;
-            }
-        }
-
-        return null;
+        PerformanceEstimateRequest ofRank = OfRank(request, deployment, layout);
+        MemoryEstimate memory = MemoryEstimator.Estimate(ofRank.Memory with { BatchSize = 1 });
+        string remedy = MemoryRemedy.OfInstances(PerformanceEstimator.Estimate(ofRank).Remedy!);
+        return Describe(request, deployment, ParallelismFinder.Shortage(memory, remedy), layout);
     }
 
-    private static ConfigurationCandidate Evaluate(
+    /// <summary>Null where the model does not fit.</summary>
+    private static ConfigurationCandidate? Evaluate(
         in ConfigurationRequest request, in MemoryRequest deployment, ParallelLayout layout, IReadOnlyList<GpuInstance> offers)
     {
-        PerformanceEstimate times = PerformanceEstimator.Estimate(
-            new PerformanceEstimateRequest(deployment, request.InputLength, request.OutputLength));
+        PerformanceEstimate times = PerformanceEstimator.Estimate(OfRank(request, deployment, layout));
         if (!times.Fits)
         {
-            MemoryEstimate memory = MemoryEstimator.Estimate(deployment with { BatchSize = 1 });
-            return Describe(request, deployment, ParallelismFinder.Shortage(memory, MemoryRemedy.OfInstances(times.Remedy!)), layout);
+            return null;
         }
 
         PriceType priceType = request.PriceType;
         double rate = request.RequestsPerDay / SecondsPerDay * request.PeakFactor;
         double copies = Math.Max(1, Math.Ceiling(rate / (request.TargetUtilization * times.RequestsPerSecond!.Value)));
         (GpuInstance instance, double count, double usd) = offers
+            .Where(offer => offer.GpuCount >= layout.GpusOfCopy)
             .Select(offer => (Offer: offer, Count: Math.Ceiling(copies / (offer.GpuCount / layout.GpusOfCopy))))
             .Select(choice => (choice.Offer, choice.Count, Usd: choice.Count * choice.Offer.Price(priceType)!.Value * Units.HoursPerMonth))
             .OrderBy(choice => choice.Usd)
@@ -184,6 +177,8 @@ public static class ConfigurationFinder
             Layout = layout?.ToString(),
             TensorParallelSize = layout?.Tensor,
             PipelineParallelSize = layout?.Pipeline,
+            ExpertParallelSize = layout?.Expert,
+            DataParallelSize = layout?.AttentionRanks,
             CopyCount = rental?.Copies,
             Instance = instance?.Name,
             Provider = instance?.Provider,

@@ -36,29 +36,10 @@ internal sealed class DeploymentPlanner
     public List<PlannedDeployment> Plan(GpuSpec gpu, int gpuCount, double? hostGiB)
     {
         IReadOnlyList<ParallelLayout> layouts = ParallelLayout.Of(_request.Workload.Model, gpuCount, _request.Engine);
-        List<PlannedDeployment> ways = [];
-        foreach (Quantization? quantization in _quantizations)
-        {
-            int first = ways.Count;
-            AddAll(layouts.Where(layout => layout.Pipeline == 1));
-
-            // No pipeline was measured, so that stages are for models that nothing else has room for, and for engines that
-            // divide layers alone.
-            if (!ways.Skip(first).Any(way => way.Layout.GpuCount == gpuCount && way.Rejection is null))
-            {
-                AddAll(layouts.Where(layout => layout.Pipeline > 1));
-            }
-
-            void AddAll(IEnumerable<ParallelLayout> some)
-            {
-                foreach (ParallelLayout layout in some)
-                {
-                    Add(ways, Copy(gpu, quantization, layout), layout, hostGiB);
-                }
-            }
-        }
-
-        return ways;
+        return [.. _quantizations.SelectMany(quantization => ParallelLayout.TryStagesLast(
+            layouts,
+            layout => Ways(Copy(gpu, quantization, layout), layout, hostGiB),
+            way => way.Layout.GpuCount == gpuCount && way.Rejection is null))];
     }
 
     /// <summary>The best of them for any price: those that are good before those that are not.</summary>
@@ -110,13 +91,12 @@ internal sealed class DeploymentPlanner
                 && a.Arrivals?.AtPercentile.EndToEndMs < b.Arrivals?.AtPercentile.EndToEndMs);
     }
 
-    private void Add(List<PlannedDeployment> ways, in PerformanceEstimateRequest copy, ParallelLayout layout, double? hostGiB)
+    private List<PlannedDeployment> Ways(in PerformanceEstimateRequest copy, ParallelLayout layout, double? hostGiB)
     {
         PlannedDeployment way = new() { Layout = layout, Quantization = copy.Deployment.EffectiveQuantization, Copy = copy };
         if ((WeightKernels.WhyNotTimed(copy.Deployment) ?? ParallelismLimits.Refusal(copy.Deployment, layout)) is { } reason)
         {
-            ways.Add(way with { Rejection = reason });
-            return;
+            return [way with { Rejection = reason }];
         }
 
         try
@@ -125,24 +105,22 @@ internal sealed class DeploymentPlanner
         }
         catch (LlmOpsException e)
         {
-            ways.Add(way with { Rejection = e.Message });
-            return;
+            return [way with { Rejection = e.Message }];
         }
 
         DeploymentLoad load = Load(copy);
         way = way with { WeightBytes = load.WeightBytes };
         if (_request.RequestsPerSecond is { } rate)
         {
-            ways.Add(load.Fits ? UnderRate(way, load, rate) : DoesNotFit(way));
-            return;
+            return [load.Fits ? UnderRate(way, load, rate) : DoesNotFit(way)];
         }
 
         if (_request.Saturate)
         {
-            AddSaturated(ways, way, load);
-            return;
+            return load.Fits ? Saturated(way, load) : [DoesNotFit(way)];
         }
 
+        List<PlannedDeployment> ways = [];
         long usersOfRank = OfRank(_request.Workload.BatchSize, way.Layout);
         if (load.WholeRoom < usersOfRank && _request.Offloading != KvCacheOffloading.Never)
         {
@@ -150,25 +128,22 @@ internal sealed class DeploymentPlanner
         }
 
         ways.Add(load.Fits ? Busy(way, load, usersOfRank, _request.Workload.BatchSize) : DoesNotFit(way));
+        return ways;
     }
 
     /// <summary>So many users as give the greatest throughput; for a front also with fewer of them.</summary>
-    private void AddSaturated(List<PlannedDeployment> ways, PlannedDeployment way, DeploymentLoad load)
+    private List<PlannedDeployment> Saturated(PlannedDeployment way, DeploymentLoad load)
     {
-        if (!load.Fits)
-        {
-            ways.Add(DoesNotFit(way));
-            return;
-        }
-
         LoadCurve curve = load.Curve();
         UserTimes? busiest = curve.Busiest(_request.Objectives);
         double most = busiest?.Users ?? curve.Points[0].Users;
-        ways.Add(Of(most));
+        List<PlannedDeployment> ways = [Of(most)];
         if (_request.Pareto)
         {
             ways.AddRange(curve.Points.Where(point => point.Users < most).Select(point => Of(point.Users)));
         }
+
+        return ways;
 
         PlannedDeployment Of(double users) =>
             Busy(way, load, (long)Math.Round(users / way.Layout.AttentionRanks), users * way.Layout.Copies);

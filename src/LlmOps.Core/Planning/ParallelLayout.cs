@@ -73,6 +73,27 @@ public readonly record struct ParallelLayout(int Tensor, int Pipeline, int Exper
         return layouts;
     }
 
+    /// <summary>
+    /// What comes of each layout. No pipeline was measured, so that stages are tried only where nothing else works: for models that
+    /// nothing else has room for, and for engines that divide layers alone.
+    /// </summary>
+    /// <typeparam name="T">A way to run the model.</typeparam>
+    /// <param name="layouts">The layouts, in the order in which they are tried.</param>
+    /// <param name="run">The ways in one layout.</param>
+    /// <param name="works">Whether a way makes stages superfluous.</param>
+    internal static List<T> TryStagesLast<T>(
+        IEnumerable<ParallelLayout> layouts, Func<ParallelLayout, IEnumerable<T>> run, Func<T, bool> works)
+    {
+        ILookup<bool, ParallelLayout> byStages = layouts.ToLookup(layout => layout.Pipeline > 1);
+        List<T> ways = [.. byStages[false].SelectMany(run)];
+        if (!ways.Exists(way => works(way)))
+        {
+            ways.AddRange(byStages[true].SelectMany(run));
+        }
+
+        return ways;
+    }
+
     public override string ToString()
     {
         List<string> parts = [FormattableString.Invariant($"TP{Tensor}")];

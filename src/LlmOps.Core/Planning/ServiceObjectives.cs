@@ -48,6 +48,11 @@ public readonly record struct ServiceObjectives()
         && !(times.LaterTokenMs > TimePerOutputTokenMs)
         && !(times.EndToEndMs > EndToEndMs);
 
+    /// <summary>How many times longer than promised the worst of the latencies is; up to 1 where all are kept.</summary>
+    internal double Excess(in UserTimes times) => Math.Max(
+        Math.Max(times.TimeToFirstTokenMs / TimeToFirstTokenMs ?? 0, times.LaterTokenMs / TimePerOutputTokenMs ?? 0),
+        times.EndToEndMs / EndToEndMs ?? 0);
+
     private static void Check(double? value, double least, double most, string name)
     {
         if (value is { } given)

@@ -6,6 +6,7 @@ using LlmOps.Core;
 using LlmOps.Core.Hardware;
 using LlmOps.Core.Memory;
 using LlmOps.Core.Models;
+using LlmOps.Core.Planning;
 using LlmOps.Core.Planning.Fleets;
 using LlmOps.Core.Precision;
 using LlmOps.Errors;
@@ -187,9 +188,9 @@ public sealed class FindGpuFleetCommand : InstanceSelectionCmdlet
             .Over(KvCacheDataType, (r, v) => With(r, r.Deployment with { KvCacheDataType = v }))
             .Over(GpuMemoryUtilization, (r, v) => With(r, r.Deployment with { GpuMemoryUtilization = v }))
             .Over(_rateIsGiven ? RequestsPerSecond : null, (r, v) => r with { RequestsPerSecond = v })
-            .Over(SloTimeToFirstTokenMs, (r, v) => r with { SloTimeToFirstTokenMs = v })
-            .Over(SloTimePerOutputTokenMs, (r, v) => r with { SloTimePerOutputTokenMs = v })
-            .Over(SloEndToEndMs, (r, v) => r with { SloEndToEndMs = v })
+            .Over(SloTimeToFirstTokenMs, (r, v) => r with { Objectives = r.Objectives with { TimeToFirstTokenMs = v } })
+            .Over(SloTimePerOutputTokenMs, (r, v) => r with { Objectives = r.Objectives with { TimePerOutputTokenMs = v } })
+            .Over(SloEndToEndMs, (r, v) => r with { Objectives = r.Objectives with { EndToEndMs = v } })
             .Over(TargetUtilization, (r, v) => r with { TargetUtilization = v })
             .Over(SpareInstance, (r, v) => r with { SpareInstance = v })
             .Over(MaxCount, (r, v) => r with { MaxCount = v });
@@ -219,6 +220,6 @@ public sealed class FindGpuFleetCommand : InstanceSelectionCmdlet
             return;
         }
 
-        _instances = SelectInstances(filter => FleetPlanner.Candidates(PriceType, filter));
+        _instances = SelectInstances(filter => InstanceOptimizer.Candidates(PerformanceModelName.Fitted, PriceType, filter));
     }
 }

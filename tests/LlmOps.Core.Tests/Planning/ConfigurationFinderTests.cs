@@ -28,6 +28,41 @@ public sealed class ConfigurationFinderTests
         PriceSource = "test",
     };
 
+    /// <summary>
+    /// A mixture's latent cache is copied to every tensor rank, so that groups with requests of their own carry more; with tensor
+    /// parallelism alone several times as many machines were proposed as by the optimizer.
+    /// </summary>
+    [Fact]
+    public void Mixtures_are_divided_in_every_way_that_the_optimizer_knows()
+    {
+        GpuInstance machine = Machine("H200", 8, 28);
+        ConfigurationRequest request = Request("DeepSeek-V3", 1_000_000, 16_000) with { BatchSizes = [4, 256] };
+        ConfigurationCandidate c = ConfigurationFinder.Evaluate(request, [machine]).First(c => c is { BatchSize: 256, Quantization: "FP8" });
+
+        Assert.Equal((8, 1.0), (c.GpusOfCopy!.Value, c.InstanceCount!.Value));
+        Assert.True(c is { ExpertParallelSize: 8, DataParallelSize: > 1, UserCount: 256 }, c.Layout);
+        PerformanceEstimate times = PerformanceEstimator.Estimate(new PerformanceEstimateRequest(
+            request.Deployment with
+            {
+                Gpu = machine.Gpu,
+                Parallelism = new Parallelism(c.TensorParallelSize!.Value, 1, 8),
+                BatchSize = 256 / c.DataParallelSize!.Value,
+            },
+            512,
+            256));
+        Assert.Equal(times.RequestsPerSecond!.Value, c.RequestsPerSecondOfCopy!.Value, 1e-9);
+
+        InstanceEvaluation optimal = InstanceOptimizer.Evaluate(
+            new OptimizationRequest(new Workload(request.Deployment.Model, 1, 512, 256))
+            {
+                RequestsPerSecond = 1_000_000 / 86_400.0,
+                Objectives = new ServiceObjectives { EndToEndMs = 16_000 },
+            },
+            [machine])[0];
+        Assert.Equal(1, optimal.InstanceCount);
+        Assert.True(optimal is { ExpertParallelSize: 8, MeetsSlo: true });
+    }
+
     [Fact]
     public void Figures_follow_from_the_estimated_times_and_the_price()
     {

@@ -28,7 +28,7 @@ public sealed class FleetPlannerTests
     public void Answers_of_one_token_have_no_time_per_output_token_to_keep()
     {
         FleetRequest request = Request() with { Sizes = [new(1000, 1, 1)] };
-        FleetRequest held = request with { SloTimePerOutputTokenMs = 0.01 };
+        FleetRequest held = request with { Objectives = new() { TimePerOutputTokenMs = 0.01 } };
 
         Assert.Equal(FleetPlanner.Plan(request, s_aws).Fleet, FleetPlanner.Plan(held, s_aws).Fleet);
         LlmOpsException error = Assert.Throws<LlmOpsException>(
@@ -41,7 +41,7 @@ public sealed class FleetPlannerTests
     public void A_fleet_carries_all_requests_within_its_objectives(string model, double rate, int spares)
     {
         GpuFleet fleet = FleetPlanner.Plan(
-            Request(model, rate) with { SpareInstance = spares, SloTimeToFirstTokenMs = 2000, SloTimePerOutputTokenMs = 60 }, s_aws);
+            Request(model, rate) with { SpareInstance = spares, Objectives = new() { TimeToFirstTokenMs = 2000, TimePerOutputTokenMs = 60 } }, s_aws);
 
         Assert.True(fleet.IsOptimal);
         Assert.Equal(0, fleet.GapPercent);
@@ -85,7 +85,7 @@ public sealed class FleetPlannerTests
         GpuInstance h100 = s_aws.Single(instance => instance.Name == "p5.4xlarge");
         RequestSize size = new(1000, 200);
         GpuFleet fleet = FleetPlanner.Plan(
-            Request() with { Sizes = [size], SloTimePerOutputTokenMs = 20 }, [h100]);
+            Request() with { Sizes = [size], Objectives = new() { TimePerOutputTokenMs = 20 } }, [h100]);
 
         GpuFleetShare share = fleet.Members.Single().Shares.Single();
         PerformanceEstimate At(double users) => PerformanceEstimator.Estimate(new PerformanceEstimateRequest(
@@ -126,7 +126,7 @@ public sealed class FleetPlannerTests
             Assert.True(Usd(Request(rate: rate) with { TargetUtilization = 0.5 }) >= usd);
             Assert.True(Usd(Request(rate: rate) with { SpareInstance = 1 }) > usd);
             Assert.True(Usd(Request(rate: rate) with { MaxCount = 4 }) >= usd);
-            Assert.True(Usd(Request(rate: rate) with { SloTimePerOutputTokenMs = 15 }) >= usd);
+            Assert.True(Usd(Request(rate: rate) with { Objectives = new() { TimePerOutputTokenMs = 15 } }) >= usd);
             Assert.True(Usd(Request(rate: rate) with { Quantizations = [Quantization.Parse("BF16"), Quantization.Parse("FP8")] }) <= usd);
             Assert.True(Usd(Request(rate: rate), [.. s_aws.Where(i => i.GpuCount == 1)]) >= usd);
             last = usd;
@@ -168,7 +168,7 @@ public sealed class FleetPlannerTests
     [Fact]
     public void A_size_that_nothing_answers_is_named_with_what_could_be_kept()
     {
-        FleetRequest request = Request() with { SloTimeToFirstTokenMs = 5, SloTimePerOutputTokenMs = 100 };
+        FleetRequest request = Request() with { Objectives = new() { TimeToFirstTokenMs = 5, TimePerOutputTokenMs = 100 } };
         LlmOpsException e = Assert.Throws<LlmOpsException>(() => FleetPlanner.Plan(request, s_aws));
         Assert.Equal("RequestSizeNotServed", e.ErrorId);
         Assert.Equal(8000, Assert.IsType<RequestSize>(e.Target).InputLength);
@@ -179,8 +179,8 @@ public sealed class FleetPlannerTests
         double named = double.Parse(
             e.Message[(e.Message.LastIndexOf("SloTimeToFirstTokenMs ", StringComparison.Ordinal) + 22)..^1],
             System.Globalization.CultureInfo.InvariantCulture);
-        Assert.True(FleetPlanner.Plan(request with { SloTimeToFirstTokenMs = named }, s_aws).UsdPerHour > 0);
-        Assert.Throws<LlmOpsException>(() => FleetPlanner.Plan(request with { SloTimeToFirstTokenMs = 0.98 * named }, s_aws));
+        Assert.True(FleetPlanner.Plan(request with { Objectives = request.Objectives with { TimeToFirstTokenMs = named } }, s_aws).UsdPerHour > 0);
+        Assert.Throws<LlmOpsException>(() => FleetPlanner.Plan(request with { Objectives = request.Objectives with { TimeToFirstTokenMs = 0.98 * named } }, s_aws));
     }
 
     [Fact]
@@ -208,8 +208,8 @@ public sealed class FleetPlannerTests
     [
         Request(rate: 0), Request(rate: -1), Request(rate: double.NaN), Request(rate: double.PositiveInfinity), Request(rate: 1e9),
         Request() with { TargetUtilization = 0 }, Request() with { TargetUtilization = 1.01 }, Request() with { SpareInstance = -1 },
-        Request() with { SpareInstance = 4 }, Request() with { MaxCount = 0 }, Request() with { SloTimeToFirstTokenMs = 0 },
-        Request() with { SloTimePerOutputTokenMs = double.NaN }, Request() with { SloEndToEndMs = -5 }, Request() with { Sizes = [] },
+        Request() with { SpareInstance = 4 }, Request() with { MaxCount = 0 }, Request() with { Objectives = new() { TimeToFirstTokenMs = 0 } },
+        Request() with { Objectives = new() { TimePerOutputTokenMs = double.NaN } }, Request() with { Objectives = new() { EndToEndMs = -5 } }, Request() with { Sizes = [] },
         Request() with { Sizes = [new(100, 100, 0)] }, Request() with { Sizes = [new(0, 100)] },
         Request() with { Sizes = [.. Enumerable.Range(1, 251).Select(input => new RequestSize(input, 1))] },
     ];

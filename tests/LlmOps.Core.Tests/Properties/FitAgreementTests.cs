@@ -111,6 +111,19 @@ public sealed class FitAgreementTests
                 },
                 [Machine(deployment.Gpu!, c.Count)])[0];
             Assert.True(layouts.Any(layout => layout.Fits) == instance.Feasible, instance.RejectionReason);
+
+            ConfigurationRequest load = new(1000, 1e9)
+            {
+                Deployment = deployment,
+                Quantizations = [deployment.EffectiveQuantization],
+                BatchSizes = [840],
+                InputLength = c.Request.InputLength,
+                OutputLength = c.Request.OutputLength,
+            };
+            if (int.IsPow2(c.Count) && !layouts.Any(layout => layout.PipelineParallelSize > 1 && layout.Fits))
+            {
+                Assert.Equal(instance.Feasible, ConfigurationFinder.Evaluate(load, [Machine(deployment.Gpu!, c.Count)])[0].EstimatedLatencyMs is not null);
+            }
         });
         Assert.True(fitting > 300 && tooSmall > 300, $"{fitting} {tooSmall}");
     }

@@ -46,11 +46,8 @@ internal sealed class FleetCapacity(FleetRequest request)
     }
 
     /// <summary>How many times longer than promised the worst of the times is; up to 1 where all are kept.</summary>
-    public double Excess(PerformanceEstimate estimate) => Math.Max(
-        Math.Max(
-            estimate.TimeToFirstTokenMs / request.SloTimeToFirstTokenMs ?? 0,
-            (estimate.OutputLength > 1 ? estimate.TimePerOutputTokenMs / request.SloTimePerOutputTokenMs : null) ?? 0),
-        1000 * estimate.TotalSeconds / request.SloEndToEndMs ?? 0);
+    public double Excess(PerformanceEstimate estimate) => request.Objectives.Excess(new UserTimes(
+        estimate.BatchSize, estimate.TimeToFirstTokenMs!.Value, estimate.TimePerOutputTokenMs!.Value, estimate.OutputLength));
 
     private bool Keeps(PerformanceEstimate estimate) =>
         estimate.Fits

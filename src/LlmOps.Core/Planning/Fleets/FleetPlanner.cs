@@ -58,10 +58,6 @@ public static class FleetPlanner
         };
     }
 
-    /// <summary>The instances to plan with where none are named: every known one in its cheapest region.</summary>
-    public static IReadOnlyList<GpuInstance> Candidates(PriceType priceType, InstanceFilter? filter = null) =>
-        [.. InstanceCatalog.CheapestRegions(InstanceCatalog.All.Where(i => filter?.Accepts(i) ?? true), priceType)];
-
     private static List<FleetOption> Options(
         FleetRequest request, IReadOnlyList<GpuInstance> instances, FleetCapacity capacity, CancellationToken cancellationToken)
     {
@@ -75,38 +71,26 @@ public static class FleetPlanner
             .ThenBy(instance => instance.Provider, StringComparer.Ordinal)
             .ThenBy(instance => instance.Region, StringComparer.Ordinal))
         {
-            List<FleetOption> ways = [];
-            foreach (Quantization quantization in request.AllowedQuantizations)
-            {
-                IReadOnlyList<ParallelLayout> layouts =
-                    ParallelLayout.Of(request.Deployment.Model, instance.GpuCount, request.Deployment.Engine);
-                int before = ways.Count;
-                Try(layouts.Where(layout => layout.Pipeline == 1), quantization);
+            IReadOnlyList<ParallelLayout> layouts =
+                ParallelLayout.Of(request.Deployment.Model, instance.GpuCount, request.Deployment.Engine);
+            IEnumerable<FleetOption> ways = request.AllowedQuantizations.SelectMany(quantization => ParallelLayout.TryStagesLast(
+                layouts, layout => Try(layout, quantization), way => way.OfCopy.Any(estimate => estimate is not null)));
 
-                // No pipeline was measured: stages are for what nothing else can do.
-                if (!ways.Skip(before).Any(way => way.OfCopy.Any(estimate => estimate is not null)))
+            IEnumerable<FleetOption> Try(ParallelLayout layout, Quantization quantization)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                try
                 {
-                    Try(layouts.Where(layout => layout.Pipeline > 1), quantization);
+                    List<PerformanceEstimate?> ofCopy =
+                        [.. request.Sizes.Select(size => capacity.Of(instance.Gpu, layout, quantization, size))];
+                    runs = true;
+                    return [new FleetOption(instance, instance.Price(request.PriceType)!.Value, layout, quantization, ofCopy)];
                 }
-            }
-
-            void Try(IEnumerable<ParallelLayout> layouts, Quantization quantization)
-            {
-                foreach (ParallelLayout layout in layouts)
+                catch (LlmOpsException e)
                 {
-                    cancellationToken.ThrowIfCancellationRequested();
-                    try
-                    {
-                        List<PerformanceEstimate?> ofCopy =
-                            [.. request.Sizes.Select(size => capacity.Of(instance.Gpu, layout, quantization, size))];
-                        ways.Add(new FleetOption(instance, instance.Price(request.PriceType)!.Value, layout, quantization, ofCopy));
-                        runs = true;
-                    }
-                    catch (LlmOpsException e)
-                    {
-                        // This layout or precision cannot be; others may.
-                        refusal ??= e;
-                    }
+                    // This layout or precision cannot be; others may.
+                    refusal ??= e;
+                    return [];
                 }
             }
 

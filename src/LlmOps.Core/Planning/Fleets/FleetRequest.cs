@@ -26,14 +26,8 @@ public readonly record struct FleetRequest(
     /// <summary>The precisions to choose from; null for that of the deployment alone.</summary>
     public IReadOnlyList<Quantization>? Quantizations { get; init; } = null;
 
-    /// <summary>Longest mean time to the first token (TTFT) in milliseconds; null for no promise.</summary>
-    public double? SloTimeToFirstTokenMs { get; init; } = null;
-
-    /// <summary>Longest mean time per output token (TPOT) in milliseconds; null for no promise.</summary>
-    public double? SloTimePerOutputTokenMs { get; init; } = null;
-
-    /// <summary>Longest mean time from sending a request to the end of its answer in milliseconds; null for no promise.</summary>
-    public double? SloEndToEndMs { get; init; } = null;
+    /// <summary>The latencies that are promised on average; its throughput and percentile are not used.</summary>
+    public ServiceObjectives Objectives { get; init; } = new();
 
     /// <summary>
     /// Share of what an instance can answer that may be asked of it, above 0, at most 1. Requests come at random, and near 1 queues
@@ -69,16 +63,6 @@ public readonly record struct FleetRequest(
             Guard.InRange(most, 1, 1_000_000, nameof(MaxCount));
         }
 
-        Check(SloTimeToFirstTokenMs, nameof(SloTimeToFirstTokenMs));
-        Check(SloTimePerOutputTokenMs, nameof(SloTimePerOutputTokenMs));
-        Check(SloEndToEndMs, nameof(SloEndToEndMs));
-    }
-
-    private static void Check(double? slo, string name)
-    {
-        if (slo is { } given)
-        {
-            Guard.InRange(given, 0.001, 1e9, name);
-        }
+        Objectives.Validate();
     }
 }

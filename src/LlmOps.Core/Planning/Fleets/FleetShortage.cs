@@ -89,9 +89,9 @@ internal static class FleetShortage
         }
 
         List<string> missed = [], remedies = [];
-        Note("time to first token", "SloTimeToFirstTokenMs", best.TimeToFirstTokenMs!.Value, request.SloTimeToFirstTokenMs);
-        Note("time per output token", "SloTimePerOutputTokenMs", best.TimePerOutputTokenMs!.Value, size.OutputLength > 1 ? request.SloTimePerOutputTokenMs : null);
-        Note("end-to-end time", "SloEndToEndMs", 1000 * best.TotalSeconds!.Value, request.SloEndToEndMs);
+        Note("time to first token", "SloTimeToFirstTokenMs", best.TimeToFirstTokenMs!.Value, request.Objectives.TimeToFirstTokenMs);
+        Note("time per output token", "SloTimePerOutputTokenMs", best.TimePerOutputTokenMs!.Value, size.OutputLength > 1 ? request.Objectives.TimePerOutputTokenMs : null);
+        Note("end-to-end time", "SloEndToEndMs", 1000 * best.TotalSeconds!.Value, request.Objectives.EndToEndMs);
         return $"a request alone on {where.Name} ({best.Quantization}, {how}), which comes nearest, has {string.Join(" and ", missed)}. "
             + $"The nearest that can be kept: {string.Join(" and ", remedies)}.";
 

@@ -25,13 +25,13 @@ public sealed class GpuFleet
     public IReadOnlyList<RequestSize> RequestSizes => _request.Sizes;
 
     /// <summary>Mean time to the first token that was promised; null for none.</summary>
-    public double? SloTimeToFirstTokenMs => _request.SloTimeToFirstTokenMs;
+    public double? SloTimeToFirstTokenMs => _request.Objectives.TimeToFirstTokenMs;
 
     /// <summary>Mean time per output token that was promised; null for none.</summary>
-    public double? SloTimePerOutputTokenMs => _request.SloTimePerOutputTokenMs;
+    public double? SloTimePerOutputTokenMs => _request.Objectives.TimePerOutputTokenMs;
 
     /// <summary>Mean time to the end of an answer that was promised; null for none.</summary>
-    public double? SloEndToEndMs => _request.SloEndToEndMs;
+    public double? SloEndToEndMs => _request.Objectives.EndToEndMs;
 
     /// <summary>Share of what an instance can answer that may be asked of it.</summary>
     public double TargetUtilization => _request.TargetUtilization;
