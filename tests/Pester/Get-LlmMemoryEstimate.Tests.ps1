@@ -42,6 +42,23 @@ Describe 'Get-LlmMemoryEstimate' {
         (Get-LlmMemoryEstimate Mixtral-8x7B -Gpu H100-80GB -Quantization FP8).Fits | Should -BeTrue
     }
 
+    It 'agrees with the other cmdlets on what fits, and says allowances apart' {
+        $tight = Get-LlmMemoryEstimate Llama-3.3-70B -Gpu H100 -Quantization FP8 -SequenceLength 2048
+        $tight.Fits, $tight.FitsWithMargin, $tight.SequenceCapacity | Should -Be $true, $false, 2
+        (Measure-KvCache Llama-3.3-70B -Gpu H100 -Quantization FP8 -SequenceLength 2048).SequenceCapacity | Should -Be 2
+        (Get-LlmPerformanceEstimate Llama-3.3-70B H100 -Quantization FP8 -InputLength 1024 -OutputLength 1024).Fits | Should -BeTrue
+        (Find-LlmParallelism Llama-3.3-70B -Gpu H100 -GpuCount 1 -Quantization FP8 -InputLength 1024 -OutputLength 1024).Layout | Should -Be 'TP1'
+        $three = Get-LlmMemoryEstimate Llama-3.3-70B -Gpu H100 -Quantization FP8 -SequenceLength 2048 -BatchSize 3
+        $three.Fits, $three.SequenceCapacity | Should -Be $false, 2
+        $three.HeadroomGiB | Should -BeLessThan 0
+    }
+
+    It 'says that vLLM needs room for one sequence of its greatest length' {
+        $refused = Get-LlmMemoryEstimate Llama-3.1-8B -Gpu L4 -SequenceLength 2048 -MaxModelLength 131072
+        $refused.Fits | Should -BeFalse
+        $refused.Remedy | Should -Match '-MaxModelLength \d+\)'
+    }
+
     It 'says nothing about fitting without a GPU' {
         $estimate = Get-LlmMemoryEstimate Llama-2-7B
         $estimate.Gpu, $estimate.Fits, $estimate.HeadroomGiB, $estimate.Remedy | Should -Be $null, $null, $null, $null

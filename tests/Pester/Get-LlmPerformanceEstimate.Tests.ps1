@@ -48,7 +48,7 @@ Describe 'Get-LlmPerformanceEstimate' {
     It 'says what would make a model fit, and no times' {
         $e = Get-LlmPerformanceEstimate Llama-3.1-70B H100
         $e.Fits | Should -BeFalse
-        $e.Remedy | Should -Match 'AWQ'
+        $e.Remedy | Should -Match 'FP8'
         $e.TimeToFirstTokenMs, $e.TokensPerSecond, $e.RunningBatch, $e.Bottleneck | Should -Be $null, $null, $null, $null
         $e.Terms.Count | Should -Be 0
     }
