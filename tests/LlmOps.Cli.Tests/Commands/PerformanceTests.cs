@@ -65,7 +65,7 @@ public sealed class PerformanceTests
         JsonElement row = Cli.Run("performance --model Llama-3.1-70B --gpu H100-80GB -o json").Json().Single();
 
         Assert.Equal(1, table.ExitCode);
-        Assert.Contains("weights in AWQ (--quantization AWQ)", table.Out, StringComparison.Ordinal);
+        Assert.Contains("weights in FP8 (--quantization FP8)", table.Out, StringComparison.Ordinal);
         Assert.Equal(JsonValueKind.False, row.GetProperty("Fits").ValueKind);
         Assert.Equal(JsonValueKind.Null, row.GetProperty("TokensPerSecond").ValueKind);
     }
