@@ -5,6 +5,7 @@ namespace LlmOps.Core.Calibration;
 /// <summary>Finds phrases and the numbers after them in a line, from left to right and never back.</summary>
 internal ref struct LogText(ReadOnlySpan<char> text)
 {
+    private const int LongestName = 1024;
     private const int LongestNumber = 64;
     private ReadOnlySpan<char> _rest = text;
 
@@ -61,6 +62,11 @@ internal ref struct LogText(ReadOnlySpan<char> text)
             : unit.StartsWith("TiB", StringComparison.Ordinal) || unit.StartsWith("TB", StringComparison.Ordinal) ? number * 1024
             : number;
     }
+
+    /// <summary>Something's name, which a hostile log may make as long as it likes.</summary>
+    public static string Name(ReadOnlySpan<char> text) => Limited(text, LongestName);
+
+    public static string Limited(ReadOnlySpan<char> text, int most) => text.Length <= most ? text.ToString() : $"{text[..most]}…";
 
     private static bool IsOfNumber(ReadOnlySpan<char> text, int index)
     {
