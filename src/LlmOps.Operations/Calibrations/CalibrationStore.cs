@@ -69,32 +69,18 @@ public sealed class CalibrationStore
 
     public bool Contains(string name) => File.Exists(PathOf(name));
 
-    /// <summary>Writes beside the target and then takes its place, so that no half of it is ever seen.</summary>
     /// <exception cref="LlmOpsException">It cannot be written; what was there before is as it was.</exception>
     public void Save<T>(T calibration)
         where T : class, ICalibration
     {
         string target = PathOf(calibration.Name);
-        string unfinished = target + "." + Path.GetRandomFileName();
+        Document document = new(Format, T.Kind, JsonSerializer.SerializeToElement(calibration, s_json));
         try
         {
-            Directory.CreateDirectory(_folder);
-            using (FileStream stream = new(unfinished, FileMode.CreateNew, FileAccess.Write, FileShare.None))
-            {
-                JsonSerializer.Serialize(
-                    stream, new Document(Format, T.Kind, JsonSerializer.SerializeToElement(calibration, s_json)), s_json);
-                stream.Flush(flushToDisk: true);
-            }
-
-            File.Move(unfinished, target, overwrite: true);
+            WholeFile.Replace(target, stream => JsonSerializer.Serialize(stream, document, s_json));
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (WholeFile.IsFailure(e))
         {
-            if (File.Exists(unfinished))
-            {
-                File.Delete(unfinished);
-            }
-
             throw new LlmOpsException("CalibrationNotSaved", ErrorKind.AccessDenied,
                 $"The calibration cannot be written to '{target}': {e.Message} LLMOPS_DATA names another folder.", target, e);
         }

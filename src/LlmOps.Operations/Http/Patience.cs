@@ -5,6 +5,7 @@ internal sealed class Patience : IDisposable
 {
     // A server that drips single bytes is as good as one that hangs.
     private const int LeastBytes = 1024;
+    private const int BufferBytes = 64 << 10;
 
     private readonly CancellationTokenSource _source;
     private readonly TimeSpan _limit;
@@ -19,7 +20,28 @@ internal sealed class Patience : IDisposable
 
     public CancellationToken Token => _source.Token;
 
-    public void Received(int bytes)
+    public void Dispose() => _source.Dispose();
+
+    /// <summary>Reads until <paramref name="content"/> has so many bytes, or to the end.</summary>
+    public async Task ReadAsync(Stream body, MemoryStream content, long until)
+    {
+        // Grows with what arrives, never with what is claimed.
+        byte[] buffer = new byte[BufferBytes];
+        while (content.Length < until)
+        {
+            int most = (int)Math.Min(buffer.Length, until - content.Length);
+            int read = await body.ReadAsync(buffer.AsMemory(0, most), Token).ConfigureAwait(false);
+            if (read == 0)
+            {
+                return;
+            }
+
+            content.Write(buffer, 0, read);
+            Received(read);
+        }
+    }
+
+    private void Received(int bytes)
     {
         _received += bytes;
         if (_received >= LeastBytes)
@@ -28,6 +50,4 @@ internal sealed class Patience : IDisposable
             _source.CancelAfter(_limit);
         }
     }
-
-    public void Dispose() => _source.Dispose();
 }

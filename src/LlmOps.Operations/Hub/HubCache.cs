@@ -6,8 +6,7 @@ namespace LlmOps.Operations.Hub;
 
 /// <summary>
 /// What was fetched of one repository, on disk: a folder for each commit with a manifest, and what each revision last
-/// stood for. Everything is written to a temporary file and moved, so that other processes see all of it or nothing;
-/// what they overwrite of each other is the same, or fetched again.
+/// stood for. What processes overwrite of each other is the same, or fetched again.
 /// </summary>
 internal sealed class HubCache
 {
@@ -118,21 +117,11 @@ internal sealed class HubCache
 
     private static void Write(string path, byte[] content)
     {
-        string temporary = $"{path}.{Guid.NewGuid():N}.tmp";
         try
         {
-            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-            try
-            {
-                File.WriteAllBytes(temporary, content);
-                File.Move(temporary, path, overwrite: true);
-            }
-            finally
-            {
-                File.Delete(temporary);
-            }
+            WholeFile.Replace(path, stream => stream.Write(content));
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        catch (Exception e) when (WholeFile.IsFailure(e))
         {
             throw HubErrors.Cache(path, e);
         }

@@ -6,37 +6,19 @@ using LlmOps.Operations.Http;
 namespace LlmOps.Operations.Hub;
 
 /// <summary>
-/// Requests to a hub: redirects followed by hand, so that the token stays with the endpoint; failures that may pass tried
-/// again; everything bounded in size and time.
+/// Requests to a hub: redirects followed by hand, so that the token stays with the endpoint; everything bounded in size.
 /// </summary>
 internal sealed class HubHttp : IDisposable
 {
     private const int MostRedirects = 5;
-    private const int MostTries = 4;
-    private const int MostConnectionTries = 3;
-    private const int MostSilentTries = 2;
-    private const int BufferBytes = 64 << 10;
 
     private readonly HubOptions _options;
-    private readonly HttpClient _client;
+    private readonly PatientClient _client;
 
     public HubHttp(HubOptions options)
     {
         _options = options;
-        SocketsHttpHandler handler = new()
-        {
-            AllowAutoRedirect = false,
-            AutomaticDecompression = DecompressionMethods.None,
-            ConnectTimeout = options.ConnectTimeout,
-
-            // Of a body that nobody wants, such as that of a server which ignores ranges, nothing more is read.
-            MaxResponseDrainSize = 0,
-            Proxy = new DirectToLoopback(options.Proxy ?? HttpClient.DefaultProxy),
-            UseCookies = false,
-        };
-        _client = new HttpClient(handler) { Timeout = Timeout.InfiniteTimeSpan };
-        _client.DefaultRequestHeaders.UserAgent.Add(new ProductInfoHeaderValue("LlmOps", "0.1"));
-        _client.DefaultRequestHeaders.AcceptEncoding.Add(new StringWithQualityHeaderValue("identity"));
+        _client = new PatientClient(options);
     }
 
     public void Dispose() => _client.Dispose();
@@ -60,7 +42,7 @@ internal sealed class HubHttp : IDisposable
             }
 
             using MemoryStream content = new();
-            await ReadAsync(body, content, mostBytes + 1, patience).ConfigureAwait(false);
+            await patience.ReadAsync(body, content, mostBytes + 1).ConfigureAwait(false);
             return content.Length <= mostBytes ? content.ToArray() : throw TooLong(subject, mostBytes);
         }, cancel);
 
@@ -124,17 +106,17 @@ internal sealed class HubHttp : IDisposable
         if (isPart)
         {
             long end = headers.ContentRange!.To!.Value + 1;
-            await ReadAsync(body, have, end, patience).ConfigureAwait(false);
+            await patience.ReadAsync(body, have, end).ConfigureAwait(false);
             return have.Length == end ? length : throw Truncated(subject, have.Length);
         }
 
         // The server ignores ranges: what is there already comes again, and as much of the rest is read as is needed.
         using MemoryStream again = new();
-        await ReadAsync(body, again, Math.Min(have.Length, length), patience).ConfigureAwait(false);
+        await patience.ReadAsync(body, again, Math.Min(have.Length, length)).ConfigureAwait(false);
         while ((wanted = Math.Min(Measured(measure, have, subject), length)) > have.Length)
         {
             long before = have.Length;
-            await ReadAsync(body, have, wanted, patience).ConfigureAwait(false);
+            await patience.ReadAsync(body, have, wanted).ConfigureAwait(false);
             if (have.Length < wanted)
             {
                 throw Truncated(subject, have.Length - before);
@@ -174,29 +156,10 @@ internal sealed class HubHttp : IDisposable
     private static LlmOpsException TooLong(HubSubject subject, long mostBytes) =>
         HubErrors.Invalid(subject, FormattableString.Invariant($"it is longer than {mostBytes} bytes."));
 
-    private static HubFault Truncated(HubSubject subject, long received) =>
-        new(HubErrors.Invalid(subject, FormattableString.Invariant($"the connection ended after {received} bytes of it.")), MostTries);
+    private static PassingFault Truncated(HubSubject subject, long received) =>
+        new(HubErrors.Invalid(subject, FormattableString.Invariant($"the connection ended after {received} bytes of it.")));
 
-    /// <summary>Reads until <paramref name="content"/> has so many bytes, or to the end.</summary>
-    private static async Task ReadAsync(Stream body, MemoryStream content, long until, Patience patience)
-    {
-        // Grows with what arrives, never with what is claimed.
-        byte[] buffer = new byte[BufferBytes];
-        while (content.Length < until)
-        {
-            int most = (int)Math.Min(buffer.Length, until - content.Length);
-            int read = await body.ReadAsync(buffer.AsMemory(0, most), patience.Token).ConfigureAwait(false);
-            if (read == 0)
-            {
-                return;
-            }
-
-            content.Write(buffer, 0, read);
-            patience.Received(read);
-        }
-    }
-
-    private async Task<T> TryAsync<T>(
+    private Task<T> TryAsync<T>(
         string path,
         Func<RangeHeaderValue>? range,
         HubSubject subject,
@@ -204,75 +167,21 @@ internal sealed class HubHttp : IDisposable
         CancellationToken cancel)
     {
         Uri uri = new(_options.Endpoint.AbsoluteUri.TrimEnd('/') + path);
-        for (int tries = 1; ; tries++)
-        {
-            try
+        return _client.GetAsync(
+            uri.Authority,
+            (client, stop) => SendAsync(client, uri, range?.Invoke(), subject, stop),
+            async (response, host, patience) =>
             {
-                return await OnceAsync(uri, range?.Invoke(), subject, read, cancel).ConfigureAwait(false);
-            }
-            catch (HubFault fault)
-            {
-                TimeSpan wait = fault.RetryAfter ?? Backoff(tries);
-                if (tries >= fault.MostTries || wait > _options.LongestWait)
-                {
-                    throw fault.Report;
-                }
-
-                await Task.Delay(wait, cancel).ConfigureAwait(false);
-            }
-        }
-    }
-
-    /// <summary>Twice as long with every try; up to half as much more, so that clients do not come back all at once.</summary>
-    private TimeSpan Backoff(int tries) =>
-        _options.FirstBackoff * Math.Pow(2, tries - 1) * (1 + (0.5 * Random.Shared.NextDouble()));
-
-    private async Task<T> OnceAsync<T>(
-        Uri uri,
-        RangeHeaderValue? range,
-        HubSubject subject,
-        Func<HttpResponseMessage, Stream, Patience, Task<T>> read,
-        CancellationToken cancel)
-    {
-        using Patience patience = new(_options.Timeout, cancel);
-        string host = uri.Authority;
-        try
-        {
-            using HttpResponseMessage response = await SendAsync(uri, range, subject, patience.Token).ConfigureAwait(false);
-            host = response.RequestMessage?.RequestUri?.Authority ?? host;
-            Check(response, host, range is not null, subject);
-            Stream body = await response.Content.ReadAsStreamAsync(patience.Token).ConfigureAwait(false);
-            return await read(response, body, patience).ConfigureAwait(false);
-        }
-        catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
-        {
-            throw new HubFault(HubErrors.Silent(subject, host, _options.Timeout), MostSilentTries);
-        }
-        catch (HttpRequestException e) when (e.HttpRequestError is
-            HttpRequestError.InvalidResponse or HttpRequestError.ConfigurationLimitExceeded or HttpRequestError.VersionNegotiationError)
-        {
-            throw HubErrors.Invalid(subject, e.Message, e);
-        }
-        catch (HttpRequestException e) when (e.HttpRequestError is HttpRequestError.SecureConnectionError)
-        {
-            throw HubErrors.NoConnection(subject, host, e.InnerException ?? e);
-        }
-        catch (IOException e) when (e is not HttpIOException { HttpRequestError: HttpRequestError.ResponseEnded })
-        {
-            throw new HubFault(HubErrors.NoConnection(subject, host, e), MostConnectionTries);
-        }
-        catch (IOException)
-        {
-            throw new HubFault(HubErrors.Invalid(subject, "the connection ended before it was complete."), MostTries);
-        }
-        catch (HttpRequestException e)
-        {
-            throw new HubFault(HubErrors.NoConnection(subject, host, e), MostConnectionTries);
-        }
+                Check(response, host, range is not null, subject);
+                Stream body = await response.Content.ReadAsStreamAsync(patience.Token).ConfigureAwait(false);
+                return await read(response, body, patience).ConfigureAwait(false);
+            },
+            subject,
+            cancel);
     }
 
     private async Task<HttpResponseMessage> SendAsync(
-        Uri uri, RangeHeaderValue? range, HubSubject subject, CancellationToken cancel)
+        HttpClient client, Uri uri, RangeHeaderValue? range, HubSubject subject, CancellationToken cancel)
     {
         for (int redirects = 0; ; redirects++)
         {
@@ -284,7 +193,7 @@ internal sealed class HubHttp : IDisposable
             }
 
             HttpResponseMessage response =
-                await _client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancel).ConfigureAwait(false);
+                await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancel).ConfigureAwait(false);
             if ((int)response.StatusCode is not (301 or 302 or 303 or 307 or 308))
             {
                 return response;
@@ -342,24 +251,8 @@ internal sealed class HubHttp : IDisposable
                 throw HubErrors.NoFile(subject, host);
             case 404 or 410:
                 throw HubErrors.NoRepositoryOrRevision(subject, host);
-            case 429:
-                TimeSpan? wait = RetryAfter(response);
-                throw new HubFault(HubErrors.TooMany(subject, host, wait), MostTries, wait);
-            case 408 or (>= 500 and <= 599):
-                throw new HubFault(HubErrors.Failing(subject, host, status), MostTries, RetryAfter(response));
             default:
                 throw HubErrors.Invalid(subject, FormattableString.Invariant($"{host} answered with status {status}."));
         }
-    }
-
-    private static TimeSpan? RetryAfter(HttpResponseMessage response)
-    {
-        TimeSpan? wait = response.Headers.RetryAfter switch
-        {
-            { Delta: { } delta } => delta,
-            { Date: { } date } => date - DateTimeOffset.UtcNow,
-            _ => null,
-        };
-        return wait < TimeSpan.Zero ? TimeSpan.Zero : wait;
     }
 }

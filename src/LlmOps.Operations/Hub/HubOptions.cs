@@ -1,19 +1,17 @@
-using System.Net;
 using LlmOps.Core;
+using LlmOps.Operations.Http;
 
 namespace LlmOps.Operations.Hub;
 
 /// <summary>Which hub is asked, as whom, and how patiently.</summary>
-public sealed class HubOptions
+public sealed class HubOptions : EndpointOptions
 {
-    /// <summary>Longest patience that can be asked for, in seconds.</summary>
-    public const double LongestTimeoutSeconds = 3600;
-
     private const string DefaultEndpoint = "https://huggingface.co";
     private const int LongestToken = 4096;
 
-    /// <summary>Where the hub is, without a slash at the end.</summary>
-    public required Uri Endpoint { get; init; }
+    private static readonly TimeSpan s_timeout = TimeSpan.FromSeconds(15);
+
+    public HubOptions() => Timeout = s_timeout;
 
     /// <summary>Sent to the endpoint itself and to nobody else; null for anonymous requests.</summary>
     internal string? Token { get; init; }
@@ -24,22 +22,8 @@ public sealed class HubOptions
     /// <summary>The folder that everything fetched is kept in.</summary>
     public required string CacheFolder { get; init; }
 
-    /// <summary>How long a server may stay silent.</summary>
-    public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(15);
-
-    public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(10);
-
-    /// <summary>Wait before the second try; each further one waits twice as long.</summary>
-    internal TimeSpan FirstBackoff { get; init; } = TimeSpan.FromSeconds(0.5);
-
-    /// <summary>Longest wait between tries; a server that asks for more is reported instead.</summary>
-    internal TimeSpan LongestWait { get; init; } = TimeSpan.FromSeconds(60);
-
     /// <summary>How long it is believed that a branch still points to the same commit.</summary>
     internal TimeSpan RevisionLife { get; init; } = TimeSpan.FromMinutes(5);
-
-    /// <summary>The proxy for other hosts than this one; null for the system's.</summary>
-    internal IWebProxy? Proxy { get; init; }
 
     /// <summary>The cached copies of this endpoint are kept apart from those of others.</summary>
     internal string EndpointFolder
@@ -68,7 +52,8 @@ public sealed class HubOptions
         Func<string, string?>? environment = null)
     {
         environment ??= Environment.GetEnvironmentVariable;
-        Uri address = ParseEndpoint(endpoint ?? NotBlank(environment("HF_ENDPOINT")) ?? DefaultEndpoint);
+        Uri given = ParseEndpoint(endpoint ?? NotBlank(environment("HF_ENDPOINT")) ?? DefaultEndpoint, HubErrors.InvalidEndpoint);
+        Uri address = new(given.GetLeftPart(UriPartial.Path).TrimEnd('/'));
         string? secret = (token ?? NotBlank(environment("HF_TOKEN")))?.Trim();
         if (secret is not null)
         {
@@ -83,34 +68,16 @@ public sealed class HubOptions
             }
         }
 
-        TimeSpan? timeout = timeoutSeconds is { } seconds
-            ? TimeSpan.FromSeconds(Guard.InRange(seconds, 0.1, LongestTimeoutSeconds, "TimeoutSeconds"))
-            : null;
+        TimeSpan? timeout = ParseTimeout(timeoutSeconds);
         return new HubOptions
         {
             Endpoint = address,
             Token = secret,
             Offline = offline || IsOn(environment("HF_HUB_OFFLINE")) || IsOn(environment("LLMOPS_OFFLINE")),
             CacheFolder = Path.Combine(NotBlank(environment("LLMOPS_CACHE")) ?? DefaultCache(environment), "hub"),
-            Timeout = timeout ?? TimeSpan.FromSeconds(15),
+            Timeout = timeout ?? s_timeout,
             ConnectTimeout = timeout ?? TimeSpan.FromSeconds(10),
         };
-    }
-
-    private static Uri ParseEndpoint(string text)
-    {
-        if (!Uri.TryCreate(text, UriKind.Absolute, out Uri? uri) || uri.Scheme is not ("https" or "http") || uri.Host.Length == 0)
-        {
-            throw HubErrors.InvalidEndpoint(text.Contains('@', StringComparison.Ordinal) ? "" : text, "it is no address with https:// or http://.");
-        }
-
-        if (uri.UserInfo.Length > 0 || uri.Query.Length > 0 || uri.Fragment.Length > 0)
-        {
-            // Not repeated, because it may be a password.
-            throw HubErrors.InvalidEndpoint(uri.Host, "it has a user, a query or a fragment in it.");
-        }
-
-        return new Uri(uri.GetLeftPart(UriPartial.Path).TrimEnd('/'));
     }
 
     private static string DefaultCache(Func<string, string?> environment)

@@ -90,7 +90,7 @@ public sealed class AzureRetailPrices(PriceFeedOptions options, TimeProvider? cl
                 throw machine.Refused(FormattableString.Invariant($"it has more than {MostPages} pages."));
             }
 
-            byte[] answer = await _http.Value.GetAsync(page, $"the price of {machine.Name}", cancel).ConfigureAwait(false);
+            byte[] answer = await _http.Value.GetAsync(page, machine.Subject, cancel).ConfigureAwait(false);
             page = machine.ReadPage(answer) is { } link ? Next(link, machine) : null;
         }
     }
@@ -121,11 +121,13 @@ public sealed class AzureRetailPrices(PriceFeedOptions options, TimeProvider? cl
     {
         public string Name { get; } = name;
 
+        public PriceSubject Subject { get; } = new($"the price of {name}");
+
         /// <summary>Of each region the price that is in force.</summary>
         public Dictionary<(string Region, bool Spot), Row> Best { get; } = [];
 
         public LlmOpsException Refused(string problem, Exception? inner = null) =>
-            PriceErrors.Invalid(host, $"the price of {Name}", problem, inner);
+            Subject.Invalid(host, problem, inner);
 
         /// <returns>Where the next page is; null after the last.</returns>
         public string? ReadPage(byte[] answer)

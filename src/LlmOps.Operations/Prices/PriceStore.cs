@@ -78,7 +78,6 @@ public sealed class PriceStore
     /// <exception cref="LlmOpsException">It cannot be written, and is as it was before.</exception>
     public void Add(IReadOnlyList<InstancePrice> prices, CancellationToken cancel = default)
     {
-        string temporary = Path.Combine(_folder, $"{FileName}.{Guid.NewGuid():N}.tmp");
         try
         {
             Directory.CreateDirectory(_folder);
@@ -89,20 +88,14 @@ public sealed class PriceStore
                 all[price.Key] = price;
             }
 
-            try
+            WholeFile.Replace(FilePath, stream => Write(stream, all.Values), temporary =>
             {
-                Write(temporary, all.Values);
                 Written?.Invoke(temporary);
                 cancel.ThrowIfCancellationRequested();
                 Backup();
-                File.Move(temporary, FilePath, overwrite: true);
-            }
-            finally
-            {
-                File.Delete(temporary);
-            }
+            });
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        catch (Exception e) when (WholeFile.IsFailure(e))
         {
             throw PriceErrors.Store(FilePath, e);
         }
@@ -161,9 +154,8 @@ public sealed class PriceStore
     }
 
     /// <summary>A line for each price, so that two of these files can be compared by eye.</summary>
-    private static void Write(string path, IEnumerable<InstancePrice> prices)
+    private static void Write(Stream stream, IEnumerable<InstancePrice> prices)
     {
-        using FileStream stream = new(path, FileMode.CreateNew, FileAccess.Write, FileShare.None);
         using Utf8JsonWriter json = new(stream, s_plain);
         stream.Write("{\"format\": 1, \"prices\": ["u8);
         string separator = "\n";
@@ -187,7 +179,6 @@ public sealed class PriceStore
         }
 
         stream.Write("\n]}\n"u8);
-        stream.Flush(flushToDisk: true);
     }
 
     private static List<InstancePrice> Parse(JsonElement root)

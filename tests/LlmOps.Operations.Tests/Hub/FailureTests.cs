@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using LlmOps.Core;
 using LlmOps.Operations.Hub;
+using LlmOps.Operations.Tests.Http;
 
 namespace LlmOps.Operations.Tests.Hub;
 

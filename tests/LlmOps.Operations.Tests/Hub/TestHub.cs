@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Text;
 using LlmOps.Core;
 using LlmOps.Operations.Hub;
+using LlmOps.Operations.Tests.Http;
 
 namespace LlmOps.Operations.Tests.Hub;
 

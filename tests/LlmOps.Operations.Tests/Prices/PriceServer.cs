@@ -3,7 +3,7 @@ using System.Text;
 using LlmOps.Core;
 using LlmOps.Core.Hardware;
 using LlmOps.Operations.Prices;
-using LlmOps.Operations.Tests.Hub;
+using LlmOps.Operations.Tests.Http;
 
 namespace LlmOps.Operations.Tests.Prices;
 
@@ -108,23 +108,6 @@ internal sealed class PriceServer : IAsyncDisposable
 internal sealed class FixedClock(DateTimeOffset now) : TimeProvider
 {
     public override DateTimeOffset GetUtcNow() => now;
-}
-
-/// <summary>A folder that goes with the test.</summary>
-internal sealed class TemporaryFolder : IDisposable
-{
-    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("llmops-prices-");
-
-    public string Path => _folder.FullName;
-
-    public string Write(string name, string text)
-    {
-        string path = System.IO.Path.Combine(Path, name);
-        File.WriteAllText(path, text);
-        return path;
-    }
-
-    public void Dispose() => _folder.Delete(recursive: true);
 }
 
 internal static class Some

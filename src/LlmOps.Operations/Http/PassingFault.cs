@@ -1,11 +1,14 @@
 using LlmOps.Core;
 
-namespace LlmOps.Operations.Hub;
+namespace LlmOps.Operations.Http;
 
 /// <summary>A failure that may pass: the request is made again, and only the last such failure is reported.</summary>
-internal sealed class HubFault(LlmOpsException report, int mostTries, TimeSpan? retryAfter = null)
+internal sealed class PassingFault(LlmOpsException report, int mostTries = PassingFault.UsualTries, TimeSpan? retryAfter = null)
     : Exception(report.Message, report)
 {
+    /// <summary>Tries altogether, where nothing speaks for fewer.</summary>
+    public const int UsualTries = 4;
+
     /// <summary>What the user is told where it does not pass.</summary>
     public LlmOpsException Report { get; } = report;
 

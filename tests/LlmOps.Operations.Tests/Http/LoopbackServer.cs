@@ -4,7 +4,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 
-namespace LlmOps.Operations.Tests.Hub;
+namespace LlmOps.Operations.Tests.Http;
 
 /// <summary>A request as it came over the wire.</summary>
 internal sealed record Request(string Path, IReadOnlyDictionary<string, string> Headers)
