@@ -227,14 +227,17 @@ Describe 'New-LlmCalibration from measured times' {
         Get-Completion 'New-LlmCalibration x -Engine SG' | Should -Be 'SGLang'
     }
 
-    It 'ends within seconds when it is stopped' {
-        $stopped = Stop-Running @"
+    It 'stops at Ctrl+C in the middle of a fit' {
+        $stopped = Stop-Running -AfterSeconds 3 @"
             `$rows = 1..1500 | ForEach-Object { [pscustomobject]@{ Model = 'Llama-3.1-8B'; Gpu = 'H100'; BatchSize = 1 + `$_ % 200; InputLength = 100 + `$_; OutputLength = 100; TpotMs = 40 } }
             Write-Output started
             `$rows | New-LlmCalibration stopped -Method Coefficients
 "@
-        $stopped.WasRunning | Should -BeTrue
+        $stopped.StartedWriting, $stopped.WasRunning | Should -Be $true, $true
+        $stopped.StopSeconds | Should -BeLessThan 5
+        $stopped.BusySeconds | Should -BeLessThan 0.7
         $stopped.State | Should -Be 'Stopped'
-        $stopped.StopSeconds | Should -BeLessThan 20
+        $stopped.Errors | Should -HaveCount 0
+        Join-Path $env:LLMOPS_DATA calibrations stopped.json | Should -Not -Exist
     }
 }

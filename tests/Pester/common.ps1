@@ -75,9 +75,13 @@ function Get-Rendering {
     (($text -split '\r?\n').ForEach({ $_.TrimEnd() }) -join "`n").Trim("`n") + "`n"
 }
 
-# Starts a script that would run for hours, waits for its first result, stops it as Ctrl+C does, and says how that went.
+# Starts a script that would run for hours, waits for its first result and so many seconds more, stops it as Ctrl+C does, and says
+# how that went. BusySeconds is the processor time that the next second takes: little where nothing goes on behind.
 function Stop-Running {
-    param([Parameter(Mandatory)][string] $Script)
+    param(
+        [Parameter(Mandatory)][string] $Script,
+        [double] $AfterSeconds = 0
+    )
 
     $shell = [powershell]::Create()
     try {
@@ -89,16 +93,21 @@ function Stop-Running {
             Start-Sleep -Milliseconds 5
         }
 
+        Start-Sleep -Seconds $AfterSeconds
         $startedWriting = $output.Count -gt 0
         $wasRunning = -not $running.IsCompleted
         $stopping = [Diagnostics.Stopwatch]::StartNew()
         $shell.Stop()
+        $stopping.Stop()
+        $before = (Get-Process -Id $PID).TotalProcessorTime
+        Start-Sleep -Seconds ($AfterSeconds -gt 0)
         [pscustomobject]@{
             StartedWriting = $startedWriting
             WasRunning     = $wasRunning
             StopSeconds    = $stopping.Elapsed.TotalSeconds
             State          = $shell.InvocationStateInfo.State
             Errors         = @($shell.Streams.Error)
+            BusySeconds    = ((Get-Process -Id $PID).TotalProcessorTime - $before).TotalSeconds
         }
     }
     finally {

@@ -14,6 +14,7 @@ internal static class CoefficientFit
     private const int MostMeasurements = 2000;
 
     /// <exception cref="LlmOpsException">There are too many measurements, or an engine has no coefficients.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public static RefinedCoefficients Of(IReadOnlyList<TimeMeasurement> measurements, CancellationToken cancel)
     {
         Guard.InRange(measurements.Count, 1, MostMeasurements, $"The number of measurements for the method {TimeCalibrationMethod.Coefficients}");
@@ -28,12 +29,8 @@ internal static class CoefficientFit
             }
         }
 
-        // A fit cannot be stopped, but it need not be waited for.
-        StepTimeRow[] rows = [.. measurements.Select(RowOf)];
-        Task<StepTimeFitResult> fit = Task.Run(() => StepTimeFit.Refine(rows, StepTimeData.Instance), CancellationToken.None);
-        Task.WaitAny([fit], cancel);
         return RefinedCoefficients.Of(
-            fit.GetAwaiter().GetResult(),
+            StepTimeFit.Refine([.. measurements.Select(RowOf)], StepTimeData.Instance, cancel: cancel),
             measurements.Select(m => m.Request.Deployment.Gpu!.Name).Distinct());
     }
 

@@ -70,9 +70,9 @@ public sealed record TimeCalibration : ICalibration
     /// </summary>
     /// <param name="name">What it is saved under.</param>
     /// <param name="measurements">Of vLLM, SGLang or TensorRT-LLM.</param>
-    /// <param name="cancel">Stops waiting; there is one fit more with each group of measurements left out.</param>
+    /// <param name="cancel">Ends the fit, and those that leave out a group of measurements each.</param>
     /// <exception cref="LlmOpsException">There is nothing to fit, far too much, or an engine that has no coefficients.</exception>
-    /// <exception cref="OperationCanceledException">It was stopped.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public static TimeCalibration FitCoefficients(
         string name, IReadOnlyList<TimeMeasurement> measurements, CancellationToken cancel = default)
     {

@@ -114,6 +114,17 @@ public sealed class StepTimeFitTests
         Assert.Empty(refined.Changes);
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(300)]
+    public void A_fit_ends_where_it_is_when_it_is_cancelled(int milliseconds)
+    {
+        using CancellationTokenSource cancel = new();
+        cancel.CancelAfter(milliseconds);
+
+        Assert.ThrowsAny<OperationCanceledException>(() => StepTimeFit.Refine(s_rows, StepTimeData.Instance, cancel: cancel.Token));
+    }
+
     [Fact]
     public void Groups_take_what_their_rows_have_in_common()
     {

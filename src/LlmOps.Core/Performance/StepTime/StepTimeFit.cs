@@ -75,9 +75,12 @@ internal sealed class StepTimeFit
     private readonly StepTimeData _data;
     private readonly StepTimeFitOptions _options;
     private readonly Parameter[] _parameters;
+    private readonly ParallelOptions _running;
 
-    private StepTimeFit(IReadOnlyCollection<StepTimeRow> rows, StepTimeData data, StepTimeFitOptions options)
+    private StepTimeFit(
+        IReadOnlyCollection<StepTimeRow> rows, StepTimeData data, StepTimeFitOptions options, CancellationToken cancel = default)
     {
+        _running = new ParallelOptions { CancellationToken = cancel };
         _rows = [.. rows];
         _data = data;
         _options = options;
@@ -92,15 +95,18 @@ internal sealed class StepTimeFit
     /// Fits all coefficients to the rows, from the values of <paramref name="start"/> on. Corrections of groups that it has stay on,
     /// so that a fit of the whole model starts from data without.
     /// </summary>
-    public static StepTimeFitResult Fit(IReadOnlyCollection<StepTimeRow> rows, StepTimeData start, StepTimeFitOptions? options = null) =>
-        new StepTimeFit(rows, start, options ?? new StepTimeFitOptions()).Solve();
+    public static StepTimeFitResult Fit(
+        IReadOnlyCollection<StepTimeRow> rows, StepTimeData start, StepTimeFitOptions? options = null, CancellationToken cancel = default) =>
+        new StepTimeFit(rows, start, options ?? new StepTimeFitOptions(), cancel).Solve();
 
     /// <summary>
     /// Adjusts coefficients to somebody's own measurements: those that are there are the priors, as far apart from what is right
     /// as <paramref name="priorWidth"/> times what the fit allowed. A GPU that was not fitted gets multipliers of its own.
     /// Predictions with the result keep the corrections of groups.
     /// </summary>
-    public static StepTimeFitResult Refine(IReadOnlyCollection<StepTimeRow> rows, StepTimeData data, double priorWidth = 0.5)
+    /// <exception cref="OperationCanceledException">It was cancelled, which takes no longer than a row.</exception>
+    public static StepTimeFitResult Refine(
+        IReadOnlyCollection<StepTimeRow> rows, StepTimeData data, double priorWidth = 0.5, CancellationToken cancel = default)
     {
         StepTimeData known = rows.Select(row => row.Case.Gpu).Distinct().Aggregate(data, (d, gpu) => d.WithGpu(gpu));
 
@@ -112,7 +118,7 @@ internal sealed class StepTimeFit
             TokenLogScale = 0.1,
             FirstLogScale = 0.25,
         };
-        return Fit(rows, known, options);
+        return Fit(rows, known, options, cancel);
     }
 
     /// <summary>What a fit minimizes, at given coefficients.</summary>
@@ -196,7 +202,7 @@ internal sealed class StepTimeFit
     private Residuals Evaluate(StepTimeData data)
     {
         double[] token = new double[_rows.Length], first = new double[_rows.Length];
-        Parallel.For(0, _rows.Length, i => (token[i], first[i]) = LogErrors(_rows[i], data));
+        Parallel.For(0, _rows.Length, _running, i => (token[i], first[i]) = LogErrors(_rows[i], data));
         return new Residuals(token, first);
     }
 
@@ -251,10 +257,11 @@ internal sealed class StepTimeFit
 
         // Sums of fixed shares of the rows, added in order: the same result on any number of cores.
         (double[,] Normal, double[] Gradient)[] shares = [.. Enumerable.Range(0, Shares).Select(_ => (new double[n, n], new double[n]))];
-        Parallel.For(0, Shares, share =>
+        Parallel.For(0, Shares, _running, share =>
         {
             for (int row = share; row < _rows.Length; row += Shares)
             {
+                _running.CancellationToken.ThrowIfCancellationRequested();
                 AddRow(row, now, nearby, shares[share].Normal, shares[share].Gradient);
             }
         });
