@@ -44,30 +44,11 @@ internal static class KvCacheCommand
         command.Add(output);
         command.SetAction(parse => LlmOpsCommand.Guarded(terminal, diagnostics =>
         {
-            OutputFormat format = parse.Format(output);
-            return Run(terminal, diagnostics, request.Requests(parse, diagnostics), format);
+            RecordWriter<KvCacheMeasurement> writer = RecordWriter<KvCacheMeasurement>.Create(parse.Format(output), terminal, rows =>
+                Table.Show(terminal, rows, rows.Any(m => m.Gpu is not null) ? [.. s_columns, .. s_capacityColumns] : s_columns));
+            return SweptCommand.Run(
+                terminal, diagnostics, request.Requests(parse, diagnostics), r => KvCacheCalculator.Measure(r), m => m.Fits != false, writer);
         }));
         return command;
-    }
-
-    private static int Run(
-        Terminal terminal, Diagnostics diagnostics, IEnumerable<MemoryRequest> requests, OutputFormat format)
-    {
-        RecordWriter<KvCacheMeasurement> writer = RecordWriter<KvCacheMeasurement>.Create(format, terminal, rows =>
-            Table.Show(terminal, rows, rows.Any(m => m.Gpu is not null) ? [.. s_columns, .. s_capacityColumns] : s_columns));
-        bool anyFits = false;
-        foreach (MemoryRequest request in requests)
-        {
-            terminal.Cancellation.ThrowIfCancellationRequested();
-            diagnostics.Try(() =>
-            {
-                KvCacheMeasurement measurement = KvCacheCalculator.Measure(request);
-                anyFits |= measurement.Fits != false;
-                writer.Write(measurement);
-            });
-        }
-
-        writer.Complete(!diagnostics.HasErrors);
-        return diagnostics.ExitCodeFor(anyFits);
     }
 }

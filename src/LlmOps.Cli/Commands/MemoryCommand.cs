@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Text.Json;
 using LlmOps.Cli.Rendering;
 using LlmOps.Core;
 using LlmOps.Core.Memory;
@@ -21,69 +20,18 @@ internal static class MemoryCommand
         command.Add(output);
         command.SetAction(parse => LlmOpsCommand.Guarded(terminal, diagnostics =>
         {
-            OutputFormat format = parse.Format(output);
-            return Run(terminal, diagnostics, request.Requests(parse, diagnostics), format, parse.GetValue(explain));
+            bool isExplained = parse.GetValue(explain);
+            RecordWriter<MemoryEstimate> writer = ExplainedWriter.Create<MemoryEstimate, MemoryTerm, TermRow>(
+                parse.Format(output), terminal, isExplained, estimate => estimate.Terms,
+                (estimate, term) => new TermRow(estimate, term), rows => MemoryView.Show(terminal, rows, isExplained));
+            return SweptCommand.Run(
+                terminal, diagnostics, request.Requests(parse, diagnostics), r => MemoryEstimator.Estimate(r), e => e.Fits != false, writer);
         }));
         return command;
     }
 
-    private static int Run(
-        Terminal terminal, Diagnostics diagnostics, IEnumerable<MemoryRequest> requests, OutputFormat format, bool explain)
-    {
-        if (explain && format == OutputFormat.Csv)
-        {
-            RecordWriter<MemoryTermRow> terms = new CsvRecordWriter<MemoryTermRow>(terminal.Out);
-            return Run(terminal, diagnostics, requests, estimate =>
-            {
-                foreach (MemoryTerm term in estimate.Terms)
-                {
-                    terms.Write(new MemoryTermRow(estimate, term));
-                }
-            }, terms.Complete);
-        }
-
-        RecordWriter<MemoryEstimate> writer = format == OutputFormat.Json
-            ? new JsonRecordWriter<MemoryEstimate>(terminal.Out) { Append = explain ? WriteTerms : null }
-            : RecordWriter<MemoryEstimate>.Create(format, terminal, rows => MemoryView.Show(terminal, rows, explain));
-        return Run(terminal, diagnostics, requests, writer.Write, writer.Complete);
-    }
-
-    private static int Run(
-        Terminal terminal,
-        Diagnostics diagnostics,
-        IEnumerable<MemoryRequest> requests,
-        Action<MemoryEstimate> write,
-        Action<bool> complete)
-    {
-        bool anyFits = false;
-        foreach (MemoryRequest request in requests)
-        {
-            terminal.Cancellation.ThrowIfCancellationRequested();
-            diagnostics.Try(() =>
-            {
-                MemoryEstimate estimate = MemoryEstimator.Estimate(request);
-                anyFits |= estimate.Fits != false;
-                write(estimate);
-            });
-        }
-
-        complete(!diagnostics.HasErrors);
-        return diagnostics.ExitCodeFor(anyFits);
-    }
-
-    private static void WriteTerms(Utf8JsonWriter json, MemoryEstimate estimate)
-    {
-        json.WriteStartArray(nameof(MemoryEstimate.Terms));
-        foreach (MemoryTerm term in estimate.Terms)
-        {
-            JsonRecordWriter<MemoryTerm>.WriteObject(json, term);
-        }
-
-        json.WriteEndArray();
-    }
-
-    /// <summary>A term with what it belongs to: a row of a CSV file, which has no nested tables.</summary>
-    private sealed class MemoryTermRow(MemoryEstimate estimate, MemoryTerm term)
+    /// <summary>A row of a CSV file.</summary>
+    private sealed class TermRow(MemoryEstimate estimate, MemoryTerm term)
     {
         public string ModelName => estimate.ModelName;
 

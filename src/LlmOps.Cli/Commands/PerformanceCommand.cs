@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Text.Json;
 using LlmOps.Cli.Rendering;
 using LlmOps.Core;
 using LlmOps.Core.Models;
@@ -23,84 +22,35 @@ internal static class PerformanceCommand
         command.Add(output);
         command.SetAction(parse => LlmOpsCommand.Guarded(terminal, diagnostics =>
         {
-            OutputFormat format = parse.Format(output);
-            return Run(terminal, diagnostics, request.Requests(parse, diagnostics), format, parse.GetValue(explain));
+            bool isExplained = parse.GetValue(explain);
+            RecordWriter<PerformanceEstimate> writer = ExplainedWriter.Create<PerformanceEstimate, PerformanceTerm, TermRow>(
+                parse.Format(output), terminal, isExplained, estimate => estimate.Terms,
+                (estimate, term) => new TermRow(estimate, term), rows => PerformanceView.Show(terminal, rows, isExplained));
+            return SweptCommand.Run(
+                terminal, diagnostics, request.Requests(parse, diagnostics), r => Estimate(r, diagnostics), e => e.Fits, writer);
         }));
         return command;
     }
 
-    private static int Run(
-        Terminal terminal, Diagnostics diagnostics, IEnumerable<PerformanceEstimateRequest> requests, OutputFormat format, bool explain)
+    private static PerformanceEstimate Estimate(in PerformanceEstimateRequest request, Diagnostics diagnostics)
     {
-        if (explain && format == OutputFormat.Csv)
-        {
-            RecordWriter<TermRow> terms = new CsvRecordWriter<TermRow>(terminal.Out);
-            return Run(terminal, diagnostics, requests, estimate =>
-            {
-                foreach (PerformanceTerm term in estimate.Terms)
-                {
-                    terms.Write(new TermRow(estimate, term));
-                }
-            }, terms.Complete);
-        }
-
-        RecordWriter<PerformanceEstimate> writer = format == OutputFormat.Json
-            ? new JsonRecordWriter<PerformanceEstimate>(terminal.Out) { Append = explain ? WriteTerms : null }
-            : RecordWriter<PerformanceEstimate>.Create(format, terminal, rows => PerformanceView.Show(terminal, rows, explain));
-        return Run(terminal, diagnostics, requests, writer.Write, writer.Complete);
-    }
-
-    private static int Run(
-        Terminal terminal,
-        Diagnostics diagnostics,
-        IEnumerable<PerformanceEstimateRequest> requests,
-        Action<PerformanceEstimate> write,
-        Action<bool> complete)
-    {
-        bool anyFits = false;
-        foreach (PerformanceEstimateRequest request in requests)
-        {
-            terminal.Cancellation.ThrowIfCancellationRequested();
-            diagnostics.Try(() =>
-            {
-                PerformanceEstimate estimate = PerformanceEstimator.Estimate(request);
-                WarnOfContext(diagnostics, request);
-                if (estimate.KernelWarning is { } warning)
-                {
-                    diagnostics.Warning(warning);
-                }
-
-                anyFits |= estimate.Fits;
-                write(estimate);
-            });
-        }
-
-        complete(!diagnostics.HasErrors);
-        return diagnostics.ExitCodeFor(anyFits);
-    }
-
-    private static void WarnOfContext(Diagnostics diagnostics, in PerformanceEstimateRequest request)
-    {
+        PerformanceEstimate estimate = PerformanceEstimator.Estimate(request);
         LlmModel model = request.Deployment.Model;
         if (request.InputLength + request.OutputLength > model.ContextLength)
         {
             diagnostics.Warning(FormattableString.Invariant(
                 $"{model.Name} was made for {model.ContextLength} tokens of context; {request.InputLength + request.OutputLength} are more."));
         }
-    }
 
-    private static void WriteTerms(Utf8JsonWriter json, PerformanceEstimate estimate)
-    {
-        json.WriteStartArray(nameof(PerformanceEstimate.Terms));
-        foreach (PerformanceTerm term in estimate.Terms)
+        if (estimate.KernelWarning is { } warning)
         {
-            JsonRecordWriter<PerformanceTerm>.WriteObject(json, term);
+            diagnostics.Warning(warning);
         }
 
-        json.WriteEndArray();
+        return estimate;
     }
 
-    /// <summary>A term with what it belongs to: a row of a CSV file, which has no nested tables.</summary>
+    /// <summary>A row of a CSV file.</summary>
     private sealed class TermRow(PerformanceEstimate estimate, PerformanceTerm term)
     {
         public string ModelName => estimate.ModelName;
