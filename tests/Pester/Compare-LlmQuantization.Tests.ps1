@@ -107,11 +107,7 @@ Describe 'Compare-LlmQuantization' {
 
     It 'ends within seconds when it is stopped' {
         $stopped = Stop-Running 'Compare-LlmQuantization Llama-2-7B FP8 -Gpu A100-80GB -BatchSize (1..100000) -InputLength (1..4096)'
-        $stopped.StartedWriting | Should -BeTrue
-        $stopped.WasRunning | Should -BeTrue
-        $stopped.State | Should -Be 'Stopped'
-        $stopped.StopSeconds | Should -BeLessThan 10
-        $stopped.Errors.Count | Should -Be 0
+        Assert-Stopped $stopped
     }
 }
 

@@ -273,10 +273,7 @@ Describe 'Find-GpuFleet at the prompt' {
 
     It 'stops at Ctrl+C' {
         $stopped = Stop-Running 'Find-GpuFleet Llama-3.1-70B -InputLength 500, 9000 -OutputLength 100, 500 -RequestsPerSecond (1..100000) -WarningAction SilentlyContinue'
-        $stopped.StartedWriting, $stopped.WasRunning | Should -Be $true, $true
-        $stopped.StopSeconds | Should -BeLessThan 5
-        $stopped.State | Should -Be 'Stopped'
-        $stopped.Errors | Should -HaveCount 0
+        Assert-Stopped $stopped -WithinSeconds 5
     }
 
     It 'finds and shows the same under de-DE' {

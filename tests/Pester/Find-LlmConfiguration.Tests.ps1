@@ -118,11 +118,7 @@ Describe 'Find-LlmConfiguration' {
 
     It 'ends within seconds when it is stopped' {
         $stopped = Stop-Running 'Find-LlmConfiguration Llama-2-7B -RequestsPerDay (1..100000) -TargetLatencyMs (20000..30000) -Gpu L40S -WarningAction Ignore'
-        $stopped.StartedWriting | Should -BeTrue
-        $stopped.WasRunning | Should -BeTrue
-        $stopped.State | Should -Be 'Stopped'
-        $stopped.StopSeconds | Should -BeLessThan 10
-        $stopped.Errors.Count | Should -Be 0
+        Assert-Stopped $stopped
     }
 }
 

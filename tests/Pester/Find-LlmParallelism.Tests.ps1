@@ -112,11 +112,7 @@ Describe 'Find-LlmParallelism' {
 
     It 'ends within seconds when it is stopped' {
         $stopped = Stop-Running 'Find-LlmParallelism Llama-2-7B T4, A100-80GB -BatchSize (1..100000) -InputLength (1..2000)'
-        $stopped.StartedWriting | Should -BeTrue
-        $stopped.WasRunning | Should -BeTrue
-        $stopped.State | Should -Be 'Stopped'
-        $stopped.StopSeconds | Should -BeLessThan 10
-        $stopped.Errors.Count | Should -Be 0
+        Assert-Stopped $stopped
     }
 }
 

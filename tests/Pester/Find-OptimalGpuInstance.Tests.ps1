@@ -259,11 +259,7 @@ Describe 'Find-OptimalGpuInstance sweeps' {
 
     It 'ends within seconds when it is stopped' {
         $stopped = Stop-Running 'Find-OptimalGpuInstance Llama-2-7B -BatchSize (1..100000) -InputLength (1..4096) -WarningAction SilentlyContinue'
-        $stopped.StartedWriting | Should -BeTrue
-        $stopped.WasRunning | Should -BeTrue
-        $stopped.State | Should -Be 'Stopped'
-        $stopped.StopSeconds | Should -BeLessThan 10
-        $stopped.Errors.Count | Should -Be 0
+        Assert-Stopped $stopped
     }
 
     It 'stops early when the rest of the pipeline has enough' {

@@ -177,11 +177,7 @@ Describe 'Get-LlmMemoryEstimate sweeps' {
 
     It 'ends within seconds when it is stopped' {
         $stopped = Stop-Running 'Get-LlmMemoryEstimate Llama-2-7B -BatchSize (1..100000) -SequenceLength (1..4096) -Gpu T4'
-        $stopped.StartedWriting | Should -BeTrue
-        $stopped.WasRunning | Should -BeTrue
-        $stopped.State | Should -Be 'Stopped'
-        $stopped.StopSeconds | Should -BeLessThan 10
-        $stopped.Errors.Count | Should -Be 0
+        Assert-Stopped $stopped
     }
 
     It 'stops early when the rest of the pipeline has enough' {

@@ -25,48 +25,30 @@ BeforeAll {
         , ([BitConverter]::GetBytes([long] $header.Length) + $header + [byte[]]::new($offset))
     }
 
-    # A hub on this machine, in a runspace of its own: three repositories, of which one is gated and one never answers.
-    function Start-Hub([string] $Config, [byte[]] $Weights) {
-        $probe = [Net.Sockets.TcpListener]::new([Net.IPAddress]::Loopback, 0)
-        $probe.Start()
-        $port = $probe.LocalEndpoint.Port
-        $probe.Stop()
-        $listener = [Net.HttpListener]::new()
-        $listener.Prefixes.Add("http://127.0.0.1:$port/")
-        $listener.Start()
-        $seen = [Collections.Concurrent.ConcurrentQueue[string]]::new()
-        $shell = [powershell]::Create()
-        [void] $shell.AddScript({
-            param($listener, $seen, $config, $header)
-            $held = [Collections.Generic.List[object]]::new()
-            $commit = 'a' * 40
-            while ($listener.IsListening) {
-                try { $context = $listener.GetContext() } catch { break }
-                $path = $context.Request.Url.AbsolutePath
-                $seen.Enqueue("$path $($context.Request.Headers['Authorization'])".Trim())
-                $response = $context.Response
-                $body = [byte[]]::new(0)
-                if ($path -like '/org/silent/resolve/*') { $held.Add($context); continue }
-                elseif ($path -like '/api/models/org/gated/*') { $response.StatusCode = 403; $response.Headers['X-Error-Code'] = 'GatedRepo' }
-                elseif ($path -match '^/api/models/org/(good|silent)/revision/(main|v1)$') {
-                    $body = [Text.Encoding]::UTF8.GetBytes("{`"sha`": `"$commit`", `"siblings`": [{`"rfilename`": `"config.json`"}, {`"rfilename`": `"model.safetensors`"}]}")
-                }
-                elseif ($path -eq "/org/good/resolve/$commit/config.json") { $body = [Text.Encoding]::UTF8.GetBytes($config) }
-                elseif ($path -eq "/org/good/resolve/$commit/model.safetensors") {
-                    $last = [Math]::Min([long] ($context.Request.Headers['Range'] -replace '^bytes=\d+-'), $header.Length - 1)
-                    $body = $header[0..$last]
-                    $response.StatusCode = 206
-                    $response.Headers['Content-Range'] = "bytes 0-$last/$($header.Length)"
-                }
-                else { $response.StatusCode = 404 }
-                try { $response.Close($body, $false) } catch { }
-            }
-        }).AddArgument($listener).AddArgument($seen).AddArgument($Config).AddArgument($Weights)
-        [void] $shell.BeginInvoke()
-        [pscustomobject]@{ Address = "http://127.0.0.1:$port"; Seen = $seen; Listener = $listener; Shell = $shell }
+    # Three repositories, of which one is gated and one never answers.
+    $hub = Start-HttpServer -ArgumentList (New-ConfigJson), (New-Weights) -Answer {
+        param($context, [string] $config, [byte[]] $header)
+        $commit = 'a' * 40
+        $path = $context.Request.Url.AbsolutePath
+        $seen.Enqueue("$path $($context.Request.Headers['Authorization'])".Trim())
+        $response = $context.Response
+        $body = [byte[]]::new(0)
+        if ($path -like '/org/silent/resolve/*') { $held.Add($context); return }
+        elseif ($path -like '/api/models/org/gated/*') { $response.StatusCode = 403; $response.Headers['X-Error-Code'] = 'GatedRepo' }
+        elseif ($path -match '^/api/models/org/(good|silent)/revision/(main|v1)$') {
+            $body = [Text.Encoding]::UTF8.GetBytes("{`"sha`": `"$commit`", `"siblings`": [{`"rfilename`": `"config.json`"}, {`"rfilename`": `"model.safetensors`"}]}")
+        }
+        elseif ($path -eq "/org/good/resolve/$commit/config.json") { $body = [Text.Encoding]::UTF8.GetBytes($config) }
+        elseif ($path -eq "/org/good/resolve/$commit/model.safetensors") {
+            $last = [Math]::Min([long] ($context.Request.Headers['Range'] -replace '^bytes=\d+-'), $header.Length - 1)
+            $body = $header[0..$last]
+            $response.StatusCode = 206
+            $response.Headers['Content-Range'] = "bytes 0-$last/$($header.Length)"
+        }
+        else { $response.StatusCode = 404 }
+        try { $response.Close($body, $false) } catch { }
     }
 
-    $hub = Start-Hub (New-ConfigJson) (New-Weights)
     $kept = @{}
     foreach ($name in 'LLMOPS_CACHE', 'HF_ENDPOINT', 'HF_TOKEN', 'HF_HUB_OFFLINE', 'LLMOPS_OFFLINE') {
         $kept[$name] = [Environment]::GetEnvironmentVariable($name)
@@ -78,8 +60,7 @@ BeforeAll {
 
 AfterAll {
     foreach ($name in $kept.Keys) { [Environment]::SetEnvironmentVariable($name, $kept[$name]) }
-    $hub.Listener.Abort()
-    $hub.Shell.Dispose()
+    Stop-HttpServer $hub
 }
 
 Describe 'Get-LlmModel from a hub' {
@@ -171,20 +152,10 @@ Describe 'Get-LlmModel from a hub' {
 
     It 'ends within a second when it is stopped' {
         $asked = @($hub.Seen -like '/org/silent/resolve/*').Count
-        $shell = [powershell]::Create()
-        try {
-            [void] $shell.AddScript("Import-Module '$ModuleManifest'; Get-LlmModel -Repository org/silent -TimeoutSeconds 300")
-            $running = $shell.BeginInvoke()
-            $wait = [Diagnostics.Stopwatch]::StartNew()
-            while (@($hub.Seen -like '/org/silent/resolve/*').Count -eq $asked -and $wait.Elapsed.TotalSeconds -lt 30) { Start-Sleep -Milliseconds 20 }
-            $running.IsCompleted | Should -BeFalse
-            $wait.Restart()
-            $shell.Stop()
-            $wait.Elapsed.TotalSeconds | Should -BeLessThan 1
-            $shell.InvocationStateInfo.State | Should -Be 'Stopped'
-            $shell.Streams.Error | Should -BeNullOrEmpty
+        $stopped = Stop-Running 'Get-LlmModel -Repository org/silent -TimeoutSeconds 300' -Ready {
+            @($hub.Seen -like '/org/silent/resolve/*').Count -gt $asked
         }
-        finally { $shell.Dispose() }
+        Assert-Stopped $stopped -WithinSeconds 1
     }
 
     It 'shows progress while it waits, and takes it away' {

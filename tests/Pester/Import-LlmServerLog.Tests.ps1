@@ -159,11 +159,7 @@ Describe 'Import-LlmServerLog with a large file' {
 
     It 'stops at Ctrl+C' {
         $run = Stop-Running "Import-LlmServerLog -LiteralPath (@('$large') * 1000)"
-        $run.StartedWriting | Should -BeTrue
-        $run.WasRunning | Should -BeTrue
-        $run.StopSeconds | Should -BeLessThan 5
-        $run.State | Should -Be 'Stopped'
-        $run.Errors.Count | Should -Be 0
+        Assert-Stopped $run -WithinSeconds 5
     }
 }
 

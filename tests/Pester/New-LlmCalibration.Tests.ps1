@@ -233,11 +233,8 @@ Describe 'New-LlmCalibration from measured times' {
             Write-Output started
             `$rows | New-LlmCalibration stopped -Method Coefficients
 "@
-        $stopped.StartedWriting, $stopped.WasRunning | Should -Be $true, $true
-        $stopped.StopSeconds | Should -BeLessThan 5
+        Assert-Stopped $stopped -WithinSeconds 5
         $stopped.BusySeconds | Should -BeLessThan 0.7
-        $stopped.State | Should -Be 'Stopped'
-        $stopped.Errors | Should -HaveCount 0
         Join-Path $env:LLMOPS_DATA calibrations stopped.json | Should -Not -Exist
     }
 }

@@ -1,55 +1,37 @@
 BeforeAll {
     . $PSScriptRoot/common.ps1
 
-    # Azure's price list on this machine, in a runspace of its own. What it answers depends on the path of the endpoint.
-    function Start-PriceList {
-        $probe = [Net.Sockets.TcpListener]::new([Net.IPAddress]::Loopback, 0)
-        $probe.Start()
-        $port = $probe.LocalEndpoint.Port
-        $probe.Stop()
-        $listener = [Net.HttpListener]::new()
-        $listener.Prefixes.Add("http://127.0.0.1:$port/")
-        $listener.Start()
-        $seen = [Collections.Concurrent.ConcurrentQueue[string]]::new()
-        $shell = [powershell]::Create()
-        [void] $shell.AddScript({
-            param($listener, $seen)
-            $held = [Collections.Generic.List[object]]::new()
-            function Get-Item([string] $instance, [string] $region, [string] $price, [string] $sku) {
-                '{"currencyCode":"USD","tierMinimumUnits":0.0,"retailPrice":' + $price + ',"armRegionName":"' + $region + '","effectiveStartDate":"2024-03-01T00:00:00Z","meterName":"' + $sku + '","productName":"Virtual Machines Series","skuName":"' + $sku + '","serviceName":"Virtual Machines","unitOfMeasure":"1 Hour","type":"Consumption","isPrimaryMeterRegion":true,"armSkuName":"' + $instance + '"}'
-            }
+    # Azure's price list. What it answers depends on the path of the endpoint.
+    $list = Start-HttpServer -Answer {
+        param($context)
+        function Get-Item([string] $instance, [string] $region, [string] $price, [string] $sku) {
+            '{"currencyCode":"USD","tierMinimumUnits":0.0,"retailPrice":' + $price + ',"armRegionName":"' + $region + '","effectiveStartDate":"2024-03-01T00:00:00Z","meterName":"' + $sku + '","productName":"Virtual Machines Series","skuName":"' + $sku + '","serviceName":"Virtual Machines","unitOfMeasure":"1 Hour","type":"Consumption","isPrimaryMeterRegion":true,"armSkuName":"' + $instance + '"}'
+        }
 
-            while ($listener.IsListening) {
-                try { $context = $listener.GetContext() } catch { break }
-                $url = $context.Request.Url
-                $query = [Uri]::UnescapeDataString($url.Query)
-                $seen.Enqueue("$($url.AbsolutePath) $query")
-                if ($url.AbsolutePath -eq '/silent') { $held.Add($context); continue }
-                $items = @()
-                $next = 'null'
-                if ($query -match "armSkuName eq 'Standard_NC4as_T4_v3'") {
-                    if ($query -match 'skip=1') { $items = @(Get-Item Standard_NC4as_T4_v3 westeurope 0.61 'NC4as T4 v3') }
-                    else {
-                        $items = @(
-                            Get-Item Standard_NC4as_T4_v3 eastus 0.55 'NC4as T4 v3'
-                            Get-Item Standard_NC4as_T4_v3 eastus 0.06 'NC4as T4 v3 Spot'
-                            Get-Item Standard_NC4as_T4_v3 eastus 9.99 'NC4as T4 v3 Low Priority')
-                        if ($url.AbsolutePath -eq '/bad') { $items += Get-Item Standard_NC4as_T4_v3 westus 0 'NC4as T4 v3' }
-                        else { $next = "`"http://127.0.0.1:$($url.Port)$($url.AbsolutePath)?skip=1&armSkuName eq 'Standard_NC4as_T4_v3'`"" }
-                        if ($url.AbsolutePath -eq '/elsewhere') { $next = '"https://prices.example.com/"' }
-                    }
-                }
-
-                $body = [Text.Encoding]::UTF8.GetBytes('{"BillingCurrency":"USD","Items":[' + ($items -join ',') + '],"NextPageLink":' + $next + ',"Count":' + $items.Count + '}')
-                $context.Response.ContentType = 'application/json; charset=utf-8'
-                try { $context.Response.Close($body, $false) } catch { }
+        $url = $context.Request.Url
+        $query = [Uri]::UnescapeDataString($url.Query)
+        $seen.Enqueue("$($url.AbsolutePath) $query")
+        if ($url.AbsolutePath -eq '/silent') { $held.Add($context); return }
+        $items = @()
+        $next = 'null'
+        if ($query -match "armSkuName eq 'Standard_NC4as_T4_v3'") {
+            if ($query -match 'skip=1') { $items = @(Get-Item Standard_NC4as_T4_v3 westeurope 0.61 'NC4as T4 v3') }
+            else {
+                $items = @(
+                    Get-Item Standard_NC4as_T4_v3 eastus 0.55 'NC4as T4 v3'
+                    Get-Item Standard_NC4as_T4_v3 eastus 0.06 'NC4as T4 v3 Spot'
+                    Get-Item Standard_NC4as_T4_v3 eastus 9.99 'NC4as T4 v3 Low Priority')
+                if ($url.AbsolutePath -eq '/bad') { $items += Get-Item Standard_NC4as_T4_v3 westus 0 'NC4as T4 v3' }
+                else { $next = "`"http://127.0.0.1:$($url.Port)$($url.AbsolutePath)?skip=1&armSkuName eq 'Standard_NC4as_T4_v3'`"" }
+                if ($url.AbsolutePath -eq '/elsewhere') { $next = '"https://prices.example.com/"' }
             }
-        }).AddArgument($listener).AddArgument($seen)
-        [void] $shell.BeginInvoke()
-        [pscustomobject]@{ Address = "http://127.0.0.1:$port"; Seen = $seen; Listener = $listener; Shell = $shell }
+        }
+
+        $body = [Text.Encoding]::UTF8.GetBytes('{"BillingCurrency":"USD","Items":[' + ($items -join ',') + '],"NextPageLink":' + $next + ',"Count":' + $items.Count + '}')
+        $context.Response.ContentType = 'application/json; charset=utf-8'
+        try { $context.Response.Close($body, $false) } catch { }
     }
 
-    $list = Start-PriceList
     $root = (Get-PSDrive TestDrive).Root
     $header = 'InstanceType,AcceleratorName,AcceleratorCount,vCPUs,MemoryGiB,Price,Region,GpuInfo,SpotPrice'
     function New-PriceFile([string] $Name, [string[]] $Row) {
@@ -64,8 +46,7 @@ BeforeAll {
 }
 
 AfterAll {
-    $list.Listener.Abort()
-    $list.Shell.Dispose()
+    Stop-HttpServer $list
 }
 
 Describe 'Update-GpuInstancePrice from the price list' {
@@ -133,21 +114,11 @@ Describe 'Update-GpuInstancePrice from the price list' {
 
     It 'ends within a second when it is stopped, and changes nothing' {
         $asked = @($list.Seen -like '/silent*').Count
-        $shell = [powershell]::Create()
-        try {
-            [void] $shell.AddScript("Import-Module '$ModuleManifest'; Update-GpuInstancePrice Azure -Endpoint '$($list.Address)/silent' -TimeoutSeconds 300")
-            $running = $shell.BeginInvoke()
-            $wait = [Diagnostics.Stopwatch]::StartNew()
-            while (@($list.Seen -like '/silent*').Count -eq $asked -and $wait.Elapsed.TotalSeconds -lt 30) { Start-Sleep -Milliseconds 20 }
-            $running.IsCompleted | Should -BeFalse
-            $wait.Restart()
-            $shell.Stop()
-            $wait.Elapsed.TotalSeconds | Should -BeLessThan 1
-            $shell.InvocationStateInfo.State | Should -Be 'Stopped'
-            $shell.Streams.Error | Should -BeNullOrEmpty
-            $env:LLMOPS_DATA | Should -Not -Exist
+        $stopped = Stop-Running "Update-GpuInstancePrice Azure -Endpoint '$($list.Address)/silent' -TimeoutSeconds 300" -Ready {
+            @($list.Seen -like '/silent*').Count -gt $asked
         }
-        finally { $shell.Dispose() }
+        Assert-Stopped $stopped -WithinSeconds 1
+        $env:LLMOPS_DATA | Should -Not -Exist
     }
 
     It 'shows progress while it waits, and takes it away' {

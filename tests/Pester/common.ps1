@@ -75,11 +75,12 @@ function Get-Rendering {
     (($text -split '\r?\n').ForEach({ $_.TrimEnd() }) -join "`n").Trim("`n") + "`n"
 }
 
-# Starts a script that would run for hours, waits for its first result and so many seconds more, stops it as Ctrl+C does, and says
-# how that went. BusySeconds is the processor time that the next second takes: little where nothing goes on behind.
+# Starts a script that would run for hours, waits until it is ready (it has written something) and so many seconds more, stops it as
+# Ctrl+C does, and says how that went. BusySeconds is the processor time of the second after: little where nothing goes on behind.
 function Stop-Running {
     param(
         [Parameter(Mandatory)][string] $Script,
+        [scriptblock] $Ready = { $output.Count -gt 0 },
         [double] $AfterSeconds = 0
     )
 
@@ -89,12 +90,12 @@ function Stop-Running {
         $output = [Management.Automation.PSDataCollection[psobject]]::new()
         $running = $shell.BeginInvoke([Management.Automation.PSDataCollection[psobject]]::new(), $output)
         $wait = [Diagnostics.Stopwatch]::StartNew()
-        while ($output.Count -eq 0 -and -not $running.IsCompleted -and $wait.Elapsed.TotalSeconds -lt 30) {
+        while (-not (& $Ready) -and -not $running.IsCompleted -and $wait.Elapsed.TotalSeconds -lt 30) {
             Start-Sleep -Milliseconds 5
         }
 
         Start-Sleep -Seconds $AfterSeconds
-        $startedWriting = $output.Count -gt 0
+        $wasReady = & $Ready
         $wasRunning = -not $running.IsCompleted
         $stopping = [Diagnostics.Stopwatch]::StartNew()
         $shell.Stop()
@@ -102,17 +103,61 @@ function Stop-Running {
         $before = (Get-Process -Id $PID).TotalProcessorTime
         Start-Sleep -Seconds ($AfterSeconds -gt 0)
         [pscustomobject]@{
-            StartedWriting = $startedWriting
-            WasRunning     = $wasRunning
-            StopSeconds    = $stopping.Elapsed.TotalSeconds
-            State          = $shell.InvocationStateInfo.State
-            Errors         = @($shell.Streams.Error)
-            BusySeconds    = ((Get-Process -Id $PID).TotalProcessorTime - $before).TotalSeconds
+            WasReady    = $wasReady
+            WasRunning  = $wasRunning
+            StopSeconds = $stopping.Elapsed.TotalSeconds
+            State       = $shell.InvocationStateInfo.State
+            Errors      = @($shell.Streams.Error)
+            BusySeconds = ((Get-Process -Id $PID).TotalProcessorTime - $before).TotalSeconds
         }
     }
     finally {
         $shell.Dispose()
     }
+}
+
+# That a run was in the middle of its work, ended in time, and said nothing of it.
+function Assert-Stopped {
+    param([Parameter(Mandatory, Position = 0)] $Run, [double] $WithinSeconds = 10)
+
+    $Run.WasReady, $Run.WasRunning | Should -Be $true, $true
+    $Run.State | Should -Be 'Stopped'
+    $Run.StopSeconds | Should -BeLessThan $WithinSeconds
+    $Run.Errors | Should -BeNullOrEmpty
+}
+
+# An HTTP server on this machine, in a runspace of its own. Answer gets a context and the arguments; requests are seen as it calls
+# them with $seen.Enqueue, and one that it adds to $held is never answered.
+function Start-HttpServer {
+    param([Parameter(Mandatory)][scriptblock] $Answer, [object[]] $ArgumentList = @())
+
+    $probe = [Net.Sockets.TcpListener]::new([Net.IPAddress]::Loopback, 0)
+    $probe.Start()
+    $port = $probe.LocalEndpoint.Port
+    $probe.Stop()
+    $listener = [Net.HttpListener]::new()
+    $listener.Prefixes.Add("http://127.0.0.1:$port/")
+    $listener.Start()
+    $seen = [Collections.Concurrent.ConcurrentQueue[string]]::new()
+    $shell = [powershell]::Create()
+    [void] $shell.AddScript({
+        param($listener, $seen, $answer, $arguments)
+        $held = [Collections.Generic.List[object]]::new()
+        $answer = [scriptblock]::Create($answer)
+        while ($listener.IsListening) {
+            try { $context = $listener.GetContext() } catch { break }
+            & $answer $context @arguments
+        }
+    }).AddArgument($listener).AddArgument($seen).AddArgument("$Answer").AddArgument($ArgumentList)
+    [void] $shell.BeginInvoke()
+    [pscustomobject]@{ Address = "http://127.0.0.1:$port"; Seen = $seen; Listener = $listener; Shell = $shell }
+}
+
+function Stop-HttpServer {
+    param([Parameter(Mandatory, Position = 0)] $Server)
+
+    $Server.Listener.Abort()
+    $Server.Shell.Dispose()
 }
 
 # The type names that a cmdlet promises.

@@ -29,21 +29,9 @@ internal sealed class MemoryFileSet : IModelFileSet
 }
 
 /// <summary>A stream that cannot seek and, where told so, fails when one byte past the header is asked for.</summary>
-internal sealed class HeaderOnlyStream(byte[] header, bool throwPastEnd) : Stream
+internal sealed class HeaderOnlyStream(byte[] header, bool throwPastEnd) : ForwardStream
 {
     private int _position;
-
-    public override bool CanRead => true;
-
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => false;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
-
-    public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
 
     public override int Read(Span<byte> buffer)
     {
@@ -57,12 +45,4 @@ internal sealed class HeaderOnlyStream(byte[] header, bool throwPastEnd) : Strea
         _position += read;
         return read;
     }
-
-    public override void Flush() => throw new NotSupportedException();
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 }
