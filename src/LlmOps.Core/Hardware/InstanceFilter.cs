@@ -33,6 +33,9 @@ public sealed class InstanceFilter
 
     public bool NamesRegion => _regions is not null;
 
+    /// <summary>Whether GPUs are asked for and none is given, so that no instance is accepted.</summary>
+    public bool AcceptsNothing => _gpus is { Count: 0 };
+
     public bool Accepts(GpuInstance instance) =>
         Matches(_providers, instance.Provider)
         && Matches(_regions, instance.Region)

@@ -232,6 +232,15 @@ internal readonly struct ConfigFields
         return Width(name);
     }
 
+    /// <summary>One of a few widths, such as the bits of a weight.</summary>
+    public int OneOf(string name, int[] allowed, int otherwise)
+    {
+        int width = Width(name, otherwise);
+        return Array.IndexOf(allowed, width) >= 0
+            ? width
+            : throw Contradiction($"the field '{name}' is {width}, but must be one of {string.Join(", ", allowed)}.");
+    }
+
     /// <summary>A positive number that need not be whole, at most 1024.</summary>
     public double Number(string name) =>
         TryGet(name, out JsonElement value)

@@ -49,7 +49,7 @@ public static class HuggingFaceConfig
 
     private static QuantizationScheme ModelOptScheme(JsonElement root, string origin) =>
         root.ValueKind == JsonValueKind.Object
-            ? QuantizationConfig.ReadModelOpt(new ConfigFields(root, origin))
+            ? ModelOpt.Read(new ConfigFields(root, origin))
             : throw Invalid(origin, $"a quantization configuration is a JSON object; this is {root.ValueKind}.");
 
     private static T Parse<T>(ReadOnlyMemory<byte> utf8Json, string origin, Func<JsonElement, T> read)

@@ -1,5 +1,4 @@
 using System.Management.Automation;
-using LlmOps.Binding;
 using LlmOps.Completion;
 using LlmOps.Core.Hardware;
 
@@ -8,7 +7,7 @@ namespace LlmOps.Commands;
 /// <summary>Gets cloud machines with GPUs and their dated prices.</summary>
 [Cmdlet(VerbsCommon.Get, "GpuInstance")]
 [OutputType(typeof(GpuInstance))]
-public sealed class GetGpuInstanceCommand : LlmOpsCmdlet
+public sealed class GetGpuInstanceCommand : InstanceFilterCmdlet
 {
     private InstanceFilter? _filter;
 
@@ -19,24 +18,6 @@ public sealed class GetGpuInstanceCommand : LlmOpsCmdlet
     public string[]? Name { get; set; }
 
     [Parameter]
-    [SupportsWildcards]
-    [ArgumentCompleter(typeof(ProviderCompleter))]
-    public string[]? Provider { get; set; }
-
-    [Parameter]
-    [SupportsWildcards]
-    [ArgumentCompleter(typeof(RegionCompleter))]
-    public string[]? Region { get; set; }
-
-    [Parameter]
-    [ArgumentCompleter(typeof(GpuNameCompleter))]
-    public GpuReference[]? Gpu { get; set; }
-
-    [Parameter]
-    [Converted(typeof(double?), IsSingle = true)]
-    public double? MaxUsdPerHour { get; set; }
-
-    [Parameter]
     public SwitchParameter Spot { get; set; }
 
     private PriceType PriceType => Spot ? PriceType.Spot : PriceType.OnDemand;
@@ -44,8 +25,7 @@ public sealed class GetGpuInstanceCommand : LlmOpsCmdlet
     protected override void BeginProcessing()
     {
         LoadPrices();
-        Try(() => _filter = new InstanceFilter(
-            Provider, Region, Gpu is null ? null : ResolveEach(Gpu, gpu => gpu.Resolve()), MaxUsdPerHour, PriceType));
+        Try(() => _filter = ReadFilter(PriceType));
     }
 
     protected override void ProcessRecord()

@@ -7,7 +7,7 @@ using LlmOps.Core.Hardware;
 namespace LlmOps.Commands;
 
 /// <summary>What picks the cloud instances that are planned with, for all records of the pipeline alike.</summary>
-public abstract class InstanceSelectionCmdlet : LlmOpsCmdlet
+public abstract class InstanceSelectionCmdlet : InstanceFilterCmdlet
 {
     private IReadOnlyList<GpuInstance>? _named;
     private InstanceFilter? _filter;
@@ -19,24 +19,6 @@ public abstract class InstanceSelectionCmdlet : LlmOpsCmdlet
     public InstanceReference[]? Instance { get; set; }
 
     [Parameter]
-    [ArgumentCompleter(typeof(GpuNameCompleter))]
-    public GpuReference[]? Gpu { get; set; }
-
-    [Parameter]
-    [SupportsWildcards]
-    [ArgumentCompleter(typeof(ProviderCompleter))]
-    public string[]? Provider { get; set; }
-
-    [Parameter]
-    [SupportsWildcards]
-    [ArgumentCompleter(typeof(RegionCompleter))]
-    public string[]? Region { get; set; }
-
-    [Parameter]
-    [Converted(typeof(double?), IsSingle = true)]
-    public double? MaxUsdPerHour { get; set; }
-
-    [Parameter]
     [Converted(typeof(PriceType), IsSingle = true)]
     public PriceType PriceType { get; set; } = PriceType.OnDemand;
 
@@ -44,12 +26,11 @@ public abstract class InstanceSelectionCmdlet : LlmOpsCmdlet
     /// <exception cref="LlmOpsException">A condition is wrong.</exception>
     private protected bool ReadSelection()
     {
-        IReadOnlyList<GpuSpec>? gpus = Gpu is null ? null : ResolveEach(Gpu, gpu => gpu.Resolve());
-        InstanceFilter filter = new(Provider, Region, gpus, MaxUsdPerHour, PriceType);
+        InstanceFilter filter = ReadFilter(PriceType);
         _filter = filter;
         if (Instance is null)
         {
-            return gpus is not { Count: 0 };
+            return !filter.AcceptsNothing;
         }
 
         // An object is one in its region; a name stands for the machine where it is cheapest, unless regions are named.
@@ -57,7 +38,7 @@ public abstract class InstanceSelectionCmdlet : LlmOpsCmdlet
             ? instance.Resolve()
             : InstanceCatalog.CheapestRegions(instance.Resolve().Where(filter.Accepts), PriceType));
         _named = [.. named.SelectMany(i => i).Where(filter.Accepts)];
-        return named.Count > 0 && gpus is not { Count: 0 };
+        return named.Count > 0 && !filter.AcceptsNothing;
     }
 
     /// <summary>The instances that are named, or those of all that meet the conditions.</summary>
