@@ -76,7 +76,7 @@ function Get-Rendering {
 }
 
 # Starts a script that would run for hours, waits until it is ready (it has written something) and so many seconds more, stops it as
-# Ctrl+C does, and says how that went. BusySeconds is the processor time of the second after: little where nothing goes on behind.
+# Ctrl+C does, and says how that went.
 function Stop-Running {
     param(
         [Parameter(Mandatory)][string] $Script,
@@ -99,16 +99,12 @@ function Stop-Running {
         $wasRunning = -not $running.IsCompleted
         $stopping = [Diagnostics.Stopwatch]::StartNew()
         $shell.Stop()
-        $stopping.Stop()
-        $before = (Get-Process -Id $PID).TotalProcessorTime
-        Start-Sleep -Seconds ($AfterSeconds -gt 0)
         [pscustomobject]@{
             WasReady    = $wasReady
             WasRunning  = $wasRunning
             StopSeconds = $stopping.Elapsed.TotalSeconds
             State       = $shell.InvocationStateInfo.State
             Errors      = @($shell.Streams.Error)
-            BusySeconds = ((Get-Process -Id $PID).TotalProcessorTime - $before).TotalSeconds
         }
     }
     finally {
