@@ -42,7 +42,9 @@ public sealed class InferSaveModel : IPerformanceModel
     private const double ActivationShare = 0.15;
     private const double ScratchFactor = 1.2;
     private const double OffloadFactor = 1.6;
-    private const double AdjustFactor = 1.3;
+
+    /// <summary>The experimental addition of InferSave's authors to the share of the KV cache that is offloaded.</summary>
+    internal const double AdjustFactor = 1.3;
 
     public string Name => "InferSave";
 

@@ -29,6 +29,21 @@ public readonly record struct PerformanceEstimateRequest(MemoryRequest Deploymen
     /// <summary>Copies of the whole.</summary>
     internal int Copies => Math.Max(1, Deployment.Parallelism.Data / AttentionRanks);
 
+    /// <summary>
+    /// The same with so many users of all copies together. Where they do not divide evenly over the groups of ranks that have
+    /// sequences of their own, each has as many as the fullest.
+    /// </summary>
+    public PerformanceEstimateRequest WithUsers(long users)
+    {
+        // Sizes that cannot be are refused in their own words when the request is validated.
+        Parallelism parallelism = Deployment.Parallelism;
+        long groups = Math.Max(parallelism.Data, parallelism.Expert / Math.Max(1, parallelism.Tensor));
+        return this with
+        {
+            Deployment = Deployment with { BatchSize = users > 0 && groups > 1 ? ((users - 1) / groups) + 1 : users },
+        };
+    }
+
     /// <exception cref="LlmOpsException">A value is out of bounds, or the parts do not go together.</exception>
     public void Validate()
     {

@@ -40,7 +40,6 @@ public sealed class RooflineModel : IPerformanceModel
     private const double LowestDenseShare = 0.39;
     private const double LowestMixtureShare = 0.14;
 
-    private const double AdjustFactor = 1.3;
     private const int AllReducesPerLayer = 2;
 
     public string Name => "Roofline";
@@ -123,7 +122,7 @@ public sealed class RooflineModel : IPerformanceModel
     private static double OffloadShare(double free, double cache, bool adjust)
     {
         double share = Math.Max(0, 1 - (free / cache));
-        return adjust ? Math.Min(1, Math.Ceiling(share * AdjustFactor * 10) / 10) : share;
+        return adjust ? Math.Min(1, Math.Ceiling(share * InferSaveModel.AdjustFactor * 10) / 10) : share;
     }
 
     /// <summary>What the GPUs of a copy achieve, and how long some work takes them.</summary>

@@ -59,7 +59,7 @@ public sealed class ConfigurationCandidate
 
     public double? TimePerOutputTokenMs { get; init; }
 
-    /// <summary>Simple's figure for what a GPU does in that precision, a T4 in FP16 being 1; its requests a second and sequence.</summary>
+    /// <summary>Simple's figure for what a GPU does in that precision, a T4 in FP16 being 1: requests a second for each request at once.</summary>
     public double? EffectivePerformance { get; init; }
 
     /// <summary>Requests a second that a copy does at the most.</summary>

@@ -1,4 +1,5 @@
-using System.Globalization;
+using static System.FormattableString;
+
 
 namespace LlmOps.Core.Planning;
 
@@ -17,13 +18,13 @@ internal static class ConfigurationRanking
         List<string> reasons = [];
         if (!(latencyMs <= request.TargetLatencyMs))
         {
-            reasons.Add(Text($"{latencyMs:0.##} ms are more than the target of {request.TargetLatencyMs:0.##} ms"));
+            reasons.Add(Invariant($"{latencyMs:0.##} ms are more than the target of {request.TargetLatencyMs:0.##} ms"));
         }
 
         // To the cent, so that a budget that is met exactly is not missed by the last digit of a sum.
         if (Math.Round(usdPerMonth, 2) > request.BudgetUsdPerMonth)
         {
-            reasons.Add(Text($"{usdPerMonth:0.00} USD a month are more than the budget of {request.BudgetUsdPerMonth:0.00}"));
+            reasons.Add(Invariant($"{usdPerMonth:0.00} USD a month are more than the budget of {request.BudgetUsdPerMonth:0.00}"));
         }
 
         return reasons.Count == 0 ? null : string.Join("; ", reasons);
@@ -43,6 +44,4 @@ internal static class ConfigurationRanking
             .OrderBy(c => c.EstimatedLatencyMs ?? double.PositiveInfinity));
         return ranked;
     }
-
-    private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

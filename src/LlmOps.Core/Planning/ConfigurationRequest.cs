@@ -31,7 +31,10 @@ public readonly record struct ConfigurationRequest(double RequestsPerDay, double
     /// </summary>
     public IReadOnlyList<Quantization>? Quantizations { get; init; } = null;
 
-    /// <summary>Requests at once on each copy; null for 1, 2, 4, 8 and 16, and but for Simple on to 128.</summary>
+    /// <summary>
+    /// Requests at once on each copy; null for <see cref="SimpleConfigurations.DefaultBatchSizes"/>, and with Fitted for
+    /// <see cref="ConfigurationFinder.DefaultBatchSizes"/>.
+    /// </summary>
     public IReadOnlyList<long>? BatchSizes { get; init; } = null;
 
     /// <summary>The model and how it is run; its GPU, precision, batch size and parallelism are not used. Simple uses none of it.</summary>

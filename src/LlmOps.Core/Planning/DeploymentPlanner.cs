@@ -11,10 +11,9 @@ namespace LlmOps.Core.Planning;
 /// </summary>
 internal sealed class DeploymentPlanner
 {
-    /// <summary>Share of a host's memory that a KV cache may take.</summary>
+    /// <summary>Share of a host's memory that a KV cache may take; assumed, the rest is the system's and the engine's.</summary>
     private const double HostMemoryShare = 0.9;
 
-    private const double OffloadingAdjustment = 1.3;
     private const int MostMachines = 100_000;
 
     private readonly OptimizationRequest _request;
@@ -160,7 +159,7 @@ internal sealed class DeploymentPlanner
     {
         // What is computed at a time must be on the GPU: one layer's cache.
         double needed = 1 - (load.WholeRoom / usersOfRank);
-        double share = Math.Min(1, needed * (_request.AdjustOffloading ? OffloadingAdjustment : 1));
+        double share = Math.Min(1, needed * (_request.AdjustOffloading ? InferSaveModel.AdjustFactor : 1));
         if (_request.AdjustOffloading || _request.Offloading == KvCacheOffloading.Tenths)
         {
             share = Math.Ceiling(10 * share) / 10;

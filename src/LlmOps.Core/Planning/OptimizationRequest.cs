@@ -78,6 +78,7 @@ public readonly record struct OptimizationRequest(Workload Workload)
 
     public KvCacheOffloading Offloading { get; init; } = KvCacheOffloading.Auto;
 
+    /// <summary>Whether the offloaded share gets the experimental addition of 30 % of InferSave's authors, rounded up to a tenth.</summary>
     public bool AdjustOffloading { get; init; } = false;
 
     public PriceType PriceType { get; init; } = PriceType.OnDemand;
@@ -96,8 +97,10 @@ public readonly record struct OptimizationRequest(Workload Workload)
     /// <summary>Corrections of the fitted times, from the user's own measurements; null for none.</summary>
     public TimeCalibration? Calibration { get; init; } = null;
 
+    /// <summary>A factor and a constant for the time of the prompts; null for none, and with InferSave for its published ones.</summary>
     public PhaseCalibration? Prefill { get; init; } = null;
 
+    /// <summary>The same for the time of all further tokens.</summary>
     public PhaseCalibration? Decode { get; init; } = null;
 
     /// <summary>The request in short, for people.</summary>

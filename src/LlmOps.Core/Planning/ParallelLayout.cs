@@ -33,10 +33,10 @@ public readonly record struct ParallelLayout(int Tensor, int Pipeline, int Exper
     /// </summary>
     /// <param name="model">Divided by its attention heads, KV heads, layers and experts.</param>
     /// <param name="gpuCount">GPUs of the machine.</param>
-    /// <param name="engine">llama.cpp and transformers divide layers alone.</param>
+    /// <param name="engine">Some divide layers alone (<see cref="DividesLayersAlone"/>).</param>
     public static IReadOnlyList<ParallelLayout> Of(LlmModel model, int gpuCount, Engine engine)
     {
-        bool layersAlone = engine is Engine.LlamaCpp or Engine.Transformers;
+        bool layersAlone = DividesLayersAlone(engine);
         List<ParallelLayout> layouts = [];
         for (int gpus = 1; gpus <= gpuCount; gpus++)
         {
@@ -111,6 +111,10 @@ public readonly record struct ParallelLayout(int Tensor, int Pipeline, int Exper
         }
     }
 
-    private static bool DividesExperts(LlmModel model, int ranks) =>
+    /// <summary>Whether an engine has no other way to use several GPUs for one copy than to give each some of the layers.</summary>
+    internal static bool DividesLayersAlone(Engine engine) => engine is Engine.LlamaCpp or Engine.Transformers;
+
+    /// <summary>Whether each rank gets as many whole experts as any other.</summary>
+    internal static bool DividesExperts(LlmModel model, int ranks) =>
         model.ExpertCount >= ranks && model.ExpertCount % ranks == 0;
 }

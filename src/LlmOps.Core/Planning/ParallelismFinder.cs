@@ -1,8 +1,8 @@
-using System.Globalization;
 using LlmOps.Core.Hardware;
 using LlmOps.Core.Memory;
 using LlmOps.Core.Models;
 using LlmOps.Core.Performance;
+using static System.FormattableString;
 
 namespace LlmOps.Core.Planning;
 
@@ -106,8 +106,8 @@ public static class ParallelismFinder
     internal static string Shortage(MemoryEstimate memory, string remedy)
     {
         ServingRoom room = memory.Room!;
-        string left = room.LeftBytes > 0 ? Text($"{memory.KvPoolGiB:0.00} GiB") : "nothing";
-        return Text(
+        string left = room.LeftBytes > 0 ? Invariant($"{memory.KvPoolGiB:0.00} GiB") : "nothing";
+        return Invariant(
             $"short by {-memory.HeadroomGiB:0.00} GiB a GPU: weights of {memory.ModelWeightsGiB:0.00} GiB, activations and runtime leave {left} for the KV cache, and one sequence of {room.Length:N0} tokens takes {Units.ToGiB(room.WantedBytes):0.00} GiB; what would do: {remedy}");
     }
 
@@ -201,31 +201,31 @@ public static class ParallelismFinder
 
             if (isLatent)
             {
-                notes.Add(Text($"latent KV cache: each of the {layout.Tensor} tensor ranks holds all of it"));
+                notes.Add(Invariant($"latent KV cache: each of the {layout.Tensor} tensor ranks holds all of it"));
             }
 
             if (fewest < layout.Tensor)
             {
-                notes.Add(Text($"{fewest} KV heads on {layout.Tensor} tensor ranks: {layout.Tensor / fewest} ranks hold a copy of each"));
+                notes.Add(Invariant($"{fewest} KV heads on {layout.Tensor} tensor ranks: {layout.Tensor / fewest} ranks hold a copy of each"));
             }
         }
 
         if (ParallelismLimits.IsStrict(deployment.Engine) && ParallelismLimits.PaddedVocabulary(model) is { } padded && padded != model.VocabularySize)
         {
-            notes.Add(Text($"vocabulary padded from {model.VocabularySize:N0} to {padded:N0} rows"));
+            notes.Add(Invariant($"vocabulary padded from {model.VocabularySize:N0} to {padded:N0} rows"));
         }
 
         if (layout.Expert > 1)
         {
-            notes.Add(Text($"{model.ExpertCount / layout.Expert} of {model.ExpertCount} experts on each rank"));
+            notes.Add(Invariant($"{model.ExpertCount / layout.Expert} of {model.ExpertCount} experts on each rank"));
         }
 
         if (layout.GpusOfCopy > 1)
         {
-            notes.Add(Text($"{gpu.GpuLink}, {gpu.GpuLinkGBps:0.##} GB/s in one direction (nominal)"));
+            notes.Add(Invariant($"{gpu.GpuLink}, {gpu.GpuLinkGBps:0.##} GB/s in one direction (nominal)"));
             if (layout.GpusOfCopy > GpusOfMachine && !gpu.Name.StartsWith("GB", StringComparison.Ordinal))
             {
-                notes.Add(Text($"{layout.GpusOfCopy} GPUs taken to be joined by that link; networks between machines are slower"));
+                notes.Add(Invariant($"{layout.GpusOfCopy} GPUs taken to be joined by that link; networks between machines are slower"));
             }
         }
 
@@ -236,18 +236,16 @@ public static class ParallelismFinder
 
         if (gpuCount > layout.GpuCount)
         {
-            notes.Add(Text($"{gpuCount - layout.GpuCount} of {gpuCount} GPUs idle"));
+            notes.Add(Invariant($"{gpuCount - layout.GpuCount} of {gpuCount} GPUs idle"));
         }
 
         if (cache.SequenceCapacity < cache.BatchSize)
         {
-            notes.Add(Text($"room for {cache.SequenceCapacity} whole sequences of {cache.BatchSize} in each KV pool; others may have to wait"));
+            notes.Add(Invariant($"room for {cache.SequenceCapacity} whole sequences of {cache.BatchSize} in each KV pool; others may have to wait"));
         }
 
         return notes;
     }
-
-    private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 
     private readonly record struct Outcome(
         string? Reason, PerformanceEstimate? Times = null, KvCacheMeasurement? Cache = null, MemoryEstimate? Memory = null);

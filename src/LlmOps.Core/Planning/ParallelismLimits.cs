@@ -1,7 +1,7 @@
-using System.Globalization;
 using LlmOps.Core.Memory;
 using LlmOps.Core.Models;
 using LlmOps.Core.Precision;
+using static System.FormattableString;
 
 namespace LlmOps.Core.Planning;
 
@@ -35,7 +35,7 @@ internal static class ParallelismLimits
     public static IEnumerable<(ParallelLayout Layout, string Reason)> Impossible(MemoryRequest deployment, int gpuCount)
     {
         LlmModel model = deployment.Model;
-        bool layersAlone = deployment.Engine is Engine.LlamaCpp or Engine.Transformers;
+        bool layersAlone = ParallelLayout.DividesLayersAlone(deployment.Engine);
         for (int size = 2; size <= gpuCount; size++)
         {
             if (gpuCount % size != 0)
@@ -46,7 +46,7 @@ internal static class ParallelismLimits
             int copies = gpuCount / size;
             if (layersAlone)
             {
-                yield return (new ParallelLayout(size, 1, 1, copies), Text(
+                yield return (new ParallelLayout(size, 1, 1, copies), Invariant(
                     $"{EnumNames.Of(deployment.Engine)} divides layers alone; use PipelineParallelSize {Math.Min(size, model.LayerCount)}"));
             }
             else if (!MemoryRequest.DividesHeads(model, size))
@@ -56,20 +56,18 @@ internal static class ParallelismLimits
 
             if (size > model.LayerCount)
             {
-                yield return (new ParallelLayout(1, size, 1, copies), Text(
+                yield return (new ParallelLayout(1, size, 1, copies), Invariant(
                     $"{size} stages are more than the {model.LayerCount} layers of {model.Name}; the nearest valid size is {model.LayerCount}"));
             }
 
-            if (!layersAlone && model.ExpertCount > 0 && !DividesExperts(model, size))
+            if (!layersAlone && model.ExpertCount > 0 && !ParallelLayout.DividesExperts(model, size))
             {
-                yield return (new ParallelLayout(1, 1, size, copies), Text(
+                yield return (new ParallelLayout(1, 1, size, copies), Invariant(
                     $"the {model.ExpertCount} experts of {model.Name} do not divide evenly over {size} ranks")
-                    + Nearest(size, other => DividesExperts(model, other)));
+                    + Nearest(size, other => ParallelLayout.DividesExperts(model, other)));
             }
         }
     }
-
-    private static bool DividesExperts(LlmModel model, int ranks) => model.ExpertCount >= ranks && model.ExpertCount % ranks == 0;
 
     private static string? TensorRefusal(MemoryRequest deployment, int tensor, bool wholeExperts) =>
         TensorProblem(deployment, tensor, wholeExperts) is { } problem
@@ -87,8 +85,8 @@ internal static class ParallelismLimits
         if (!MemoryRequest.DividesHeads(model, tensor))
         {
             return model.AttentionHeadCount % tensor != 0
-                ? Text($"the {model.AttentionHeadCount} attention heads of {model.Name} do not divide evenly over {tensor} ranks")
-                : Text($"the {model.KeyValueHeadCount} KV heads of {model.Name} neither divide evenly over {tensor} ranks nor can be copied evenly to them");
+                ? Invariant($"the {model.AttentionHeadCount} attention heads of {model.Name} do not divide evenly over {tensor} ranks")
+                : Invariant($"the {model.KeyValueHeadCount} KV heads of {model.Name} neither divide evenly over {tensor} ranks nor can be copied evenly to them");
         }
 
         if (!IsStrict(deployment.Engine))
@@ -99,7 +97,7 @@ internal static class ParallelismLimits
         long vocabulary = PaddedVocabulary(model);
         if (vocabulary % tensor != 0)
         {
-            return Text($"the vocabulary of {model.Name}, {vocabulary:N0} rows in multiples of {VocabularyPadding}, does not divide evenly over {tensor} ranks");
+            return Invariant($"the vocabulary of {model.Name}, {vocabulary:N0} rows in multiples of {VocabularyPadding}, does not divide evenly over {tensor} ranks");
         }
 
         return LayerProblem(deployment, tensor, wholeExperts);
@@ -121,7 +119,7 @@ internal static class ParallelismLimits
 
             if (layer.Attention is RecurrentMixer { HeadCount: > 1 } mixer && mixer.HeadCount % tensor != 0)
             {
-                return Text($"the {mixer.HeadCount} heads of {model.Name}'s {mixer.Kind} layers do not divide evenly over {tensor} ranks");
+                return Invariant($"the {mixer.HeadCount} heads of {model.Name}'s {mixer.Kind} layers do not divide evenly over {tensor} ranks");
             }
 
             foreach (WeightMatrix matrix in layer.FeedForward.Matrices(model.HiddenSize))
@@ -136,12 +134,12 @@ internal static class ParallelismLimits
                 string part = matrix.Sharding == WeightSharding.Experts ? "experts" : "MLP";
                 if (matrix.Columns % tensor != 0)
                 {
-                    return Text($"the {matrix.Columns:N0} columns of {model.Name}'s {part} do not divide evenly over {tensor} ranks");
+                    return Invariant($"the {matrix.Columns:N0} columns of {model.Name}'s {part} do not divide evenly over {tensor} ranks");
                 }
 
                 if (BlockOf(storage, i, matrix.Name) is { } block && matrix.Columns / tensor % block != 0)
                 {
-                    return Text($"{tensor} ranks leave each {matrix.Columns / tensor:N0} of the {matrix.Columns:N0} columns of {model.Name}'s {part}, which are no whole FP8 blocks of {block}")
+                    return Invariant($"{tensor} ranks leave each {matrix.Columns / tensor:N0} of the {matrix.Columns:N0} columns of {model.Name}'s {part}, which are no whole FP8 blocks of {block}")
                         + (part == "experts" ? "; whole experts on each rank (EP) keep the blocks" : "");
                 }
             }
@@ -173,9 +171,7 @@ internal static class ParallelismLimits
         }
 
         return above <= MostRanks
-            ? Text($"; the nearest valid sizes are {below} and {above}")
-            : Text($"; the nearest valid size is {below}");
+            ? Invariant($"; the nearest valid sizes are {below} and {above}")
+            : Invariant($"; the nearest valid size is {below}");
     }
-
-    private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

@@ -9,8 +9,16 @@ namespace LlmOps.Core.Planning;
 /// </summary>
 public static class SimpleConfigurations
 {
-    private const double HoursOfMonth = 24 * 30;
     private const double DaysOfMonth = 30;
+    private const double HoursOfMonth = 24 * DaysOfMonth;
+    private const double SecondsOfDay = 24 * Units.SecondsPerHour;
+
+    /// <summary>Of one request on a T4 in FP16.</summary>
+    private const double LatencyMs = 100;
+
+    /// <summary>What each further request of a batch adds to the latency.</summary>
+    private const double LatencyGrowth = 0.1;
+
     private const string PriceSource = "published with the rule; no source, no date";
 
     private static readonly (string Gpu, double Performance, double UsdPerHour)[] s_gpus =
@@ -52,8 +60,8 @@ public static class SimpleConfigurations
     {
         (_, double factor, double usdPerHour) = Array.Find(s_gpus, row => row.Gpu == gpu);
         double performance = factor * Array.Find(s_quantizations, row => row.Quantization == quantization).SpeedUp;
-        double latency = 100 / performance * (1 + ((batch - 1) * 0.1));
-        double gpus = Math.Max(1, request.RequestsPerDay / 86400 / (performance * batch));
+        double latency = LatencyMs / performance * (1 + ((batch - 1) * LatencyGrowth));
+        double gpus = Math.Max(1, request.RequestsPerDay / SecondsOfDay / (performance * batch));
         double usdPerMonth = gpus * usdPerHour * HoursOfMonth;
         double usdPerRequest = usdPerMonth / request.RequestsPerDay / DaysOfMonth;
         return new ConfigurationCandidate

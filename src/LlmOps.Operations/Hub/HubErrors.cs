@@ -1,6 +1,6 @@
-using System.Globalization;
 using LlmOps.Core;
 using LlmOps.Core.Models;
+using static System.FormattableString;
 
 namespace LlmOps.Operations.Hub;
 
@@ -133,6 +133,4 @@ internal static class HubErrors
     }
 
     private static string Shortened(string text) => text.Length <= 120 ? text : text[..120] + "...";
-
-    private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

@@ -25,4 +25,4 @@ public sealed record HubFile(string Path, long Length, long StoredLength, string
 }
 
 /// <summary>How far fetching a repository is.</summary>
-public readonly record struct HubProgress(int FilesDone, int FilesTotal);
+public sealed record HubProgress(int FilesDone, int FilesTotal);

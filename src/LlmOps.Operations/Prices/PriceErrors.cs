@@ -1,6 +1,6 @@
-using System.Globalization;
 using LlmOps.Core;
 using LlmOps.Core.Hardware;
+using static System.FormattableString;
 
 namespace LlmOps.Operations.Prices;
 
@@ -84,6 +84,4 @@ public static class PriceErrors
 
     internal static string Range { get; } =
         Invariant($"a number of USD from {InstancePrice.Least} to {InstancePrice.Most:0}, with a decimal point");
-
-    private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

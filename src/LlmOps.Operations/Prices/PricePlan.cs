@@ -1,5 +1,5 @@
-using System.Globalization;
 using LlmOps.Core.Hardware;
+using static System.FormattableString;
 
 namespace LlmOps.Operations.Prices;
 
@@ -90,6 +90,4 @@ public sealed record PricePlan(
             warnings.Add($"{what}: {string.Join(", ", cases.Take(MostShown))}{more}.");
         }
     }
-
-    private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

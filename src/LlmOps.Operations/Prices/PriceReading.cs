@@ -11,4 +11,4 @@ public sealed record PriceReading(
     IReadOnlyList<InstancePrice> Prices, IReadOnlyList<LlmOpsException> Problems, IReadOnlyList<string> Notes);
 
 /// <summary>How far a reading is.</summary>
-public readonly record struct PriceProgress(int Done, int Total, string Current);
+public sealed record PriceProgress(int Done, int Total, string Current);

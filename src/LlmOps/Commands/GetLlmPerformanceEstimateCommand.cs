@@ -122,13 +122,6 @@ public sealed class GetLlmPerformanceEstimateCommand : DeploymentCmdlet
 
     private bool UsesUserCount => UserCount is not null && !_batchIsGiven;
 
-    /// <summary>Users of each group of ranks with sequences of its own; the fullest, where they do not divide evenly.</summary>
-    private static long OfRank(long users, Parallelism parallelism)
-    {
-        long ranks = Math.Max(1, Math.Max(parallelism.Data, parallelism.Expert / Math.Max(1, parallelism.Tensor)));
-        return ((users - 1) / ranks) + 1;
-    }
-
     private Sweep<PerformanceEstimateRequest> Combinations(
         LlmModel model, IReadOnlyList<Quantization>? quantizations, IReadOnlyList<GpuSpec> gpus, IReadOnlyList<long>? users)
     {
@@ -155,7 +148,7 @@ public sealed class GetLlmPerformanceEstimateCommand : DeploymentCmdlet
             .Over(GpuMemoryUtilization, (r, v) => With(r, r.Deployment with { GpuMemoryUtilization = v }))
             .Over(MaxSequences, (r, v) => With(r, r.Deployment with { MaxSequences = v }))
             .Over(users is null ? BatchSize : null, (r, v) => With(r, r.Deployment with { BatchSize = v }))
-            .Over(users, (r, v) => With(r, r.Deployment with { BatchSize = OfRank(v, r.Deployment.Parallelism) }))
+            .Over(users, (r, v) => r.WithUsers(v))
             .Over(InputLength, (r, v) => r with { InputLength = v })
             .Over(OutputLength, (r, v) => r with { OutputLength = v });
     }

@@ -6,18 +6,15 @@ using LlmOps.Operations.Hub;
 
 namespace LlmOps.Commands;
 
-/// <summary>Reads models from a hub for a cmdlet: waits on the pipeline thread, which alone may show progress.</summary>
+/// <summary>Reads models from a hub for a cmdlet, and shows how far it is.</summary>
 internal sealed class HubReader : IDisposable
 {
     private const int ProgressId = 1;
 
-    // What takes less than that needs no progress.
-    private static readonly TimeSpan s_tick = TimeSpan.FromMilliseconds(250);
-
     private readonly Cmdlet _cmdlet;
     private readonly CancellationToken _stop;
     private readonly ModelHub _hub;
-    private long _progress;
+    private HubProgress _progress = new(0, 0);
 
     public HubReader(
         Cmdlet cmdlet, string? endpoint, SecureString? token, bool offline, double? timeoutSeconds, CancellationToken stop)
@@ -32,39 +29,20 @@ internal sealed class HubReader : IDisposable
 
     public LlmModel Read(string repository, string revision, string? file)
     {
-        Interlocked.Exchange(ref _progress, 0);
+        Volatile.Write(ref _progress, new HubProgress(0, 0));
         Task<LlmModel> reading = Task.Run(
-            () => _hub.GetModelAsync(repository, revision, file, progress => Interlocked.Exchange(ref _progress, Pack(progress)), _stop),
+            () => _hub.GetModelAsync(repository, revision, file, progress => Volatile.Write(ref _progress, progress), _stop),
             CancellationToken.None);
-        bool shown = false;
-        while (!((IAsyncResult)reading).AsyncWaitHandle.WaitOne(s_tick))
-        {
-            Show(repository);
-            shown = true;
-        }
-
-        if (shown && !_stop.IsCancellationRequested)
-        {
-            _cmdlet.WriteProgress(new ProgressRecord(ProgressId, "Get-LlmModel", repository) { RecordType = ProgressRecordType.Completed });
-        }
-
-        return reading.GetAwaiter().GetResult();
+        return ProgressWait.For(_cmdlet, reading, () => Progress(repository), _stop);
     }
 
-    private void Show(string repository)
+    private ProgressRecord Progress(string repository)
     {
-        long packed = Interlocked.Read(ref _progress);
-        (int done, int total) = ((int)(packed >> 32), (int)(packed & int.MaxValue));
-        if (!_stop.IsCancellationRequested)
+        (int done, int total) = Volatile.Read(ref _progress);
+        return new ProgressRecord(ProgressId, $"Reading {repository}",
+            total == 0 ? "Asking the hub" : FormattableString.Invariant($"{done}/{total} files"))
         {
-            _cmdlet.WriteProgress(new ProgressRecord(ProgressId, $"Reading {repository}",
-                total == 0 ? "Asking the hub" : FormattableString.Invariant($"{done}/{total} files"))
-            {
-                PercentComplete = total == 0 ? -1 : (int)(100L * done / total),
-            });
-        }
+            PercentComplete = total == 0 ? -1 : (int)(100L * done / total),
+        };
     }
-
-    // Both counts in one word, so that the pipeline thread never sees one of each kind.
-    private static long Pack(HubProgress progress) => ((long)progress.FilesDone << 32) | (uint)progress.FilesTotal;
 }
