@@ -45,7 +45,9 @@ internal static class MemoryTerms
         string place = request.Parallelism.GpuCount == 1
             ? ""
             : Invariant($", on one of {request.Parallelism.GpuCount} GPUs (stage {stage.Index + 1} of {request.Parallelism.Pipeline})");
-        string formula = (request.Model.StorageIn(quantization) is null
+        string formula = (quantization.IsGguf && request.Model.StorageIn(quantization) is null
+            ? Invariant($"matrix by matrix as llama-quantize stores {quantization}: ") + GgufBits.Of(request.Model, quantization)
+            : request.Model.StorageIn(quantization) is null
             ? Invariant($"parameters x bits / 8 in {quantization} ({quantization.BitsPerWeight:0.###} bits; {quantization.Layout})")
             : Invariant($"matrix by matrix as published: {quantization} ({quantization.BitsPerWeight:0.###} bits; {quantization.Layout}), ")
                 + Invariant($"{request.Model.AverageBitsPerWeight:0.###} bits a weight on average")) + place;

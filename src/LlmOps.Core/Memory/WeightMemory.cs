@@ -25,20 +25,25 @@ internal static class WeightMemory
     }
 
     /// <summary>The same with the chosen precision in other parts.</summary>
-    public static double Chosen(LlmModel model, PipelineStage stage, in MemoryRequest request, WeightParts covered)
+    public static double Chosen(LlmModel model, PipelineStage stage, in MemoryRequest request, WeightParts covered) =>
+        Chosen(model, stage, request, covered, Bits.Of(model, request));
+
+    private static double Chosen(LlmModel model, PipelineStage stage, in MemoryRequest request, WeightParts covered, in Bits size)
     {
         int tensor = request.Parallelism.Tensor;
-        Bits size = Bits.Of(request);
         double headShare = KeyValueShare(model, tensor);
         double expertShare = ExpertShare(model.ExpertCount, tensor, request.Parallelism.Expert);
-        double OnRank(in ShardedParameters p) =>
-            ((double)p.Split / tensor) + (p.KeyValue * headShare) + (p.Experts * expertShare) + p.Copied;
+        double OnRank(in ShardedParameters p, double matrixBits, double expertBits) =>
+            (matrixBits * (((double)p.Split / tensor) + (p.KeyValue * headShare) + p.Copied)) + (expertBits * p.Experts * expertShare);
         ShardedParameters p = stage.Layers;
         ShardedParameters uncovered = stage.UncoveredMatrices(covered);
-        double bits = (size.Matrix * OnRank(p - uncovered))
-            + (size.Other * (OnRank(uncovered) + ((double)p.SplitVectors / tensor) + (p.KeyValueVectors * headShare)
+        ModelArchitecture architecture = model.Architecture;
+        double embedding = stage.Index == 0 ? architecture.TokenEmbeddingParameters + architecture.OtherEmbeddingParameters : 0;
+        double bits = OnRank(p - uncovered, size.Matrix, size.Expert)
+            + OnRank(uncovered, size.Other, size.Other)
+            + (size.Other * (((double)p.SplitVectors / tensor) + (p.KeyValueVectors * headShare)
                 + (p.ExpertVectors * expertShare) + p.CopiedVectors))
-            + (size.Embedding * stage.EmbeddingParameters / tensor);
+            + (((size.Embedding * embedding) + (size.Head * (stage.EmbeddingParameters - embedding))) / tensor);
         return bits / 8;
     }
 
@@ -48,7 +53,6 @@ internal static class WeightMemory
     /// </summary>
     public static double BytesRead(LlmModel model, in MemoryRequest request, double idleExperts)
     {
-        Bits size = Bits.Of(request);
         PipelineStage whole = model.Stages(1)[0];
         if (model.StorageIn(request.EffectiveQuantization) is { } storage)
         {
@@ -56,11 +60,14 @@ internal static class WeightMemory
             return Math.Max(0, Bytes(model, whole, request) - unread - (whole.PublishedBytes.Experts * idleExperts));
         }
 
+        // The times of llama.cpp were fitted to the mean bits of each type; experts that stay as published are far from those.
+        Bits size = request.EffectiveQuantization.IsGguf && !GgufTraits.Of(model).KeepsExperts ? Bits.Mean(request) : Bits.Of(model, request);
         ShardedParameters p = whole.Layers;
         double embedding = model.Architecture.HasTiedHead ? 0 : size.Embedding * model.Parameters.Embedding / 8;
         double vision = size.Other * model.Parameters.Vision / 8;
-        double experts = ((size.Matrix * p.Experts) + (size.Other * p.ExpertVectors)) / 8;
-        return Math.Max(0, Bytes(model, whole, request) - embedding - vision - (experts * idleExperts));
+        double experts = ((size.Expert * p.Experts) + (size.Other * p.ExpertVectors)) / 8;
+        double all = Chosen(model, whole, request, WeightCoverage.Of(model, request.EffectiveQuantization), size);
+        return Math.Max(0, all - embedding - vision - (experts * idleExperts));
     }
 
     /// <summary>Parameters of the stage on one rank, whatever their precision.</summary>
@@ -101,16 +108,30 @@ internal static class WeightMemory
         return (double)heldExperts / experts / Math.Max(1, tensor / expertRanks);
     }
 
-    /// <summary>Bits of a weight: of a matrix that the precision covers, of embeddings and head, and of all else.</summary>
-    private readonly record struct Bits(double Matrix, double Embedding, double Other)
+    /// <summary>Bits of a weight: of what the precision covers, by its place, and of all else.</summary>
+    private readonly record struct Bits(double Matrix, double Expert, double Embedding, double Head, double Other)
     {
-        public static Bits Of(in MemoryRequest request)
+        public static Bits Of(LlmModel model, in MemoryRequest request)
         {
             Quantization quantization = request.EffectiveQuantization;
+            if (!quantization.IsGguf)
+            {
+                return Mean(request);
+            }
+
+            GgufBits gguf = GgufBits.Of(model, quantization);
+            return new Bits(gguf.Matrices, gguf.Experts, gguf.Embedding, gguf.Head, quantization.UnquantizedBits);
+        }
+
+        /// <summary>The format's bits, whatever the model.</summary>
+        public static Bits Mean(in MemoryRequest request)
+        {
+            Quantization quantization = request.EffectiveQuantization;
+            double other = quantization.UnquantizedBits;
             double quantized = quantization.BitsPerWeight
                 * (quantization.IsGeneric ? request.Parameters.QuantizationOverheadMultiplier : 1);
-            double other = quantization.UnquantizedBits;
-            return new Bits(quantized, quantization.Scope == QuantizationScope.AllMatrices ? quantized : other, other);
+            double embedding = quantization.Scope == QuantizationScope.AllMatrices ? quantized : other;
+            return new Bits(quantized, quantized, embedding, embedding, other);
         }
     }
 }

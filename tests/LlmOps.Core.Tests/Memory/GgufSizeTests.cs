@@ -78,6 +78,61 @@ public sealed class GgufSizeTests(ITestOutputHelper output)
         Assert.InRange(computed / gigabytes, 0.975, 1.02);
     }
 
+    /// <summary>
+    /// Experts stay in MXFP4, and the hidden size of 2,880 is no multiple of 256, so that attention and embeddings take what stands in for
+    /// k-quants. GiB of the files of unsloth/gpt-oss-120b-GGUF (ailocalcheck.com, two decimals): the weights and at most 20 MB of vocabulary.
+    /// </summary>
+    [Theory]
+    [InlineData("Q2_K", 58.27)]
+    [InlineData("Q3_K_S", 58.27)]
+    [InlineData("Q3_K_M", 58.33)]
+    [InlineData("Q4_0", 58.32)]
+    [InlineData("Q4_1", 58.41)]
+    [InlineData("Q4_K_S", 58.45)]
+    [InlineData("Q4_K_M", 58.46)]
+    [InlineData("Q5_K_S", 58.56)]
+    [InlineData("Q5_K_M", 58.57)]
+    [InlineData("Q6_K", 58.94)]
+    [InlineData("Q8_0", 59.03)]
+    [InlineData("FP16", 60.88)]
+    public void Files_of_gpt_oss_keep_their_experts_in_MXFP4(string quantization, double gibibytes)
+    {
+        double computed = Bytes("gpt-oss-120b", quantization) / Units.BytesPerGiB;
+        output.WriteLine(FormattableString.Invariant($"gpt-oss-120b {quantization}: {computed:0.000} GiB for {gibibytes:0.00}"));
+        Assert.InRange(gibibytes - computed, -0.005, 0.025);
+    }
+
+    /// <summary>
+    /// Weights alone, as llama-bench prints them: 59.02 GiB of ggml-org's file and 60.87 GiB of unsloth's F16 (community.frame.work,
+    /// thread 73280); bartowski/openai_gpt-oss-20b-GGUF: 12.1 and 12.04 GB with the vocabulary (llama.cpp b6096).
+    /// </summary>
+    [Theory]
+    [InlineData("gpt-oss-120b", "MXFP4", 59.02 * 1.073741824, 0.005)]
+    [InlineData("gpt-oss-120b", "FP16", 60.87 * 1.073741824, 0.005)]
+    [InlineData("gpt-oss-20b", "MXFP4", 12.1, 0.05)]
+    [InlineData("gpt-oss-20b", "Q6_K", 12.04, 0.02)]
+    public void Files_of_gpt_oss_have_the_size_that_is_printed(string model, string quantization, double gigabytes, double digits) =>
+        Assert.Equal(gigabytes, Bytes(model, quantization) / GB, digits + 0.002);
+
+    /// <summary>Other engines that read the file read the same tensors.</summary>
+    [Theory]
+    [InlineData(Engine.vLLM, "gpt-oss-120b", "Q4_K_M")]
+    [InlineData(Engine.SGLang, "gpt-oss-120b", "Q2_K")]
+    [InlineData(Engine.Transformers, "gpt-oss-20b", "Q8_0")]
+    [InlineData(Engine.vLLM, "Qwen2-72B", "Q4_K_M")]
+    [InlineData(Engine.SGLang, "Llama-3.1-8B", "Q3_K_M")]
+    [InlineData(Engine.vLLM, "Mixtral-8x7B", "Q5_K_M")]
+    public void All_engines_read_the_same_tensors(Engine engine, string model, string quantization)
+    {
+        MemoryEstimate estimate = MemoryEstimator.Estimate(new MemoryRequest(ModelCatalog.Get(model))
+        {
+            Engine = engine, Quantization = Quantization.Parse(quantization), SequenceLength = 256,
+        });
+
+        // Norms, biases and routers in 16 bits instead of 32; rotary tables and rounding of allocations beside them.
+        Assert.InRange(estimate.ModelWeightsGiB * Units.BytesPerGiB / Bytes(model, quantization), 0.985, 1.01);
+    }
+
     private static double Bytes(string model, string quantization)
     {
         LlmModel found = ModelCatalog.Get(model);

@@ -1,3 +1,4 @@
+using LlmOps.Core.Models;
 using LlmOps.Core.Precision;
 
 namespace LlmOps.Core.Memory;
@@ -24,8 +25,21 @@ internal enum GgufMatrix
 /// <param name="QueriesPerKeyValue">Query heads that share a KV head.</param>
 internal readonly record struct GgufTraits(int LayerCount, int ExpertCount, int QueriesPerKeyValue)
 {
+    /// <summary>
+    /// Whether the checkpoint has its routed experts in MXFP4 (gpt-oss). The conversion copies them as they are
+    /// (conversion/gpt_oss.py at 2984e6e, since pull request 15091 of August 2025), and llama-quantize refuses to quantize them once
+    /// more unless told to (--allow-requantize), so that files of all types have them: 58.3 to 60.9 GiB for gpt-oss-120b from Q2_K to F16.
+    /// </summary>
+    public bool KeepsExperts { get; init; }
+
     /// <summary>Llama-2-70B and its like, where one value projection serves eight heads.</summary>
     public bool IsSeventyBillion => LayerCount == 80 && QueriesPerKeyValue > 1;
+
+    public static GgufTraits Of(LlmModel model) => new(
+        model.LayerCount, model.ExpertCount, model.AttentionHeadCount / Math.Max(1, model.KeyValueHeadCount))
+    {
+        KeepsExperts = model.PublishedQuantization is { Name: "MXFP4", Scope: QuantizationScope.RoutedExperts },
+    };
 }
 
 /// <summary>
@@ -54,6 +68,11 @@ internal sealed class GgufRecipe
     /// <summary>The type of a matrix, with what takes its place where its rows are no whole number of blocks.</summary>
     public GgmlType TypeOf(GgufMatrix matrix, bool isExpert, int layer, long columns, in GgufTraits traits)
     {
+        if (isExpert && traits.KeepsExperts)
+        {
+            return Type("MXFP4");
+        }
+
         if (_usual.BlockSize == 1)
         {
             return _usual;
@@ -67,7 +86,7 @@ internal sealed class GgufRecipe
 
         GgmlType other = Type(type.Name switch
         {
-            "TQ1_0" or "TQ2_0" => "Q4_0",
+            "TQ1_0" or "TQ2_0" or "Q2_K" or "Q3_K" => "Q4_0",
             "Q4_K" => "Q5_0",
             "Q5_K" => "Q5_1",
             "Q6_K" => "Q8_0",
@@ -76,6 +95,31 @@ internal sealed class GgufRecipe
         });
         return columns % other.BlockSize == 0 ? other : Type("F16");
     }
+
+    /// <summary>The type of a matrix of a layer; F32 for routers and others that are never quantized.</summary>
+    public GgmlType TypeOf(in WeightMatrix matrix, int layer, in GgufTraits traits, bool isFused) => matrix.IsQuantizable
+        ? TypeOf(Kind(matrix.Name, isFused), matrix.Sharding == WeightSharding.Experts, layer, matrix.Columns, traits)
+        : Type("F32");
+
+    /// <summary>The type of the token embeddings, which are the output matrix too where the head is tied.</summary>
+    public GgmlType EmbeddingType(LlmModel model, in GgufTraits traits)
+    {
+        ModelArchitecture architecture = model.Architecture;
+        return TypeOf(
+            architecture.HasTiedHead ? GgufMatrix.Output : GgufMatrix.TokenEmbedding,
+            false,
+            0,
+            architecture.EmbeddingSize == 0 ? architecture.HiddenSize : architecture.EmbeddingSize,
+            traits);
+    }
+
+    /// <summary>The type of the output matrix.</summary>
+    public GgmlType HeadType(LlmModel model, in GgufTraits traits) => model.Architecture.HasTiedHead
+        ? EmbeddingType(model, traits)
+        : TypeOf(GgufMatrix.Output, false, 0, model.HiddenSize, traits);
+
+    /// <summary>Whether files of the family hold queries, keys and values as one matrix.</summary>
+    public static bool IsFused(LlmModel model) => model.Family is "phi3";
 
     private string Choose(GgufMatrix matrix, int layer, long columns, in GgufTraits traits) => matrix switch
     {
@@ -180,6 +224,19 @@ internal sealed class GgufRecipe
         int count = traits.LayerCount;
         return layer < count / 8 || layer >= 7 * count / 8 || (layer - (count / 8)) % 3 == 2;
     }
+
+    private static GgufMatrix Kind(string name, bool isFused) => name[(name.LastIndexOf('.') + 1)..] switch
+    {
+        "q_proj" or "k_proj" or "v_proj" when isFused => GgufMatrix.QueryKeyValue,
+        "q_proj" => GgufMatrix.Query,
+        "k_proj" => GgufMatrix.Key,
+        "v_proj" => GgufMatrix.Value,
+        "o_proj" => GgufMatrix.AttentionOutput,
+        "gate_proj" => GgufMatrix.Gate,
+        "up_proj" => GgufMatrix.Up,
+        "down_proj" => GgufMatrix.Down,
+        _ => GgufMatrix.Other,
+    };
 
     private static GgmlType Type(string name) => GgmlType.Find(name)!;
 

@@ -154,9 +154,8 @@ internal sealed class LlamaCppLayout
     {
         ModelArchitecture architecture = model.Architecture;
         long hidden = architecture.HiddenSize;
-        GgufTraits traits = new(
-            weights.Length, model.ExpertCount, model.AttentionHeadCount / Math.Max(1, model.KeyValueHeadCount));
-        bool fused = model.Family is "phi3";
+        GgufTraits traits = GgufTraits.Of(model);
+        bool fused = GgufRecipe.IsFused(model);
         for (int i = 0; i < weights.Length; i++)
         {
             LayerSpec layer = architecture.Layers[i];
@@ -178,10 +177,8 @@ internal sealed class LlamaCppLayout
             }
         }
 
-        long width = architecture.EmbeddingSize == 0 ? hidden : architecture.EmbeddingSize;
-        GgmlType embedding = recipe.TypeOf(
-            architecture.HasTiedHead ? GgufMatrix.Output : GgufMatrix.TokenEmbedding, false, 0, width, traits);
-        GgmlType head = recipe.TypeOf(GgufMatrix.Output, false, 0, hidden, traits);
+        GgmlType embedding = recipe.EmbeddingType(model, traits);
+        GgmlType head = recipe.HeadType(model, traits);
         long tokens = architecture.TokenEmbeddingParameters / embedding.BlockSize * embedding.BlockBytes;
         long output = architecture.HasTiedHead
             ? 0
@@ -199,26 +196,9 @@ internal sealed class LlamaCppLayout
 
     private static long Bytes(GgufRecipe recipe, in WeightMatrix matrix, int layer, in GgufTraits traits, bool fused)
     {
-        GgufMatrix kind = Kind(matrix.Name, fused);
-        bool isExpert = matrix.Sharding == WeightSharding.Experts;
-        GgmlType type = matrix.IsQuantizable
-            ? recipe.TypeOf(kind, isExpert, layer, matrix.Columns, traits)
-            : GgmlType.Find("F32")!;
+        GgmlType type = recipe.TypeOf(matrix, layer, traits, fused);
         return matrix.Elements / type.BlockSize * type.BlockBytes;
     }
-
-    private static GgufMatrix Kind(string name, bool fused) => name[(name.LastIndexOf('.') + 1)..] switch
-    {
-        "q_proj" or "k_proj" or "v_proj" when fused => GgufMatrix.QueryKeyValue,
-        "q_proj" => GgufMatrix.Query,
-        "k_proj" => GgufMatrix.Key,
-        "v_proj" => GgufMatrix.Value,
-        "o_proj" => GgufMatrix.AttentionOutput,
-        "gate_proj" => GgufMatrix.Gate,
-        "up_proj" => GgufMatrix.Up,
-        "down_proj" => GgufMatrix.Down,
-        _ => GgufMatrix.Other,
-    };
 
     /// <summary>Gate, up and their product; of experts those of all that a token passes, or their outputs weighted.</summary>
     private static long FeedForwardElements(FeedForwardSpec feedForward, long hidden) => feedForward switch

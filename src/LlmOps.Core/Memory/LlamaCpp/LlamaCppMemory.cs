@@ -147,7 +147,8 @@ internal sealed class LlamaCppMemory : EngineMemory
         int layers = request.Model.LayerCount;
         string what = layout.IsFromFile
             ? "tensor by tensor as in the file"
-            : FormattableString.Invariant($"tensor by tensor as llama-quantize stores {request.EffectiveQuantization}");
+            : FormattableString.Invariant($"tensor by tensor as llama-quantize stores {request.EffectiveQuantization}")
+                + (GgufTraits.Of(request.Model).KeepsExperts ? ", experts in MXFP4 as published" : "");
         string where = FormattableString.Invariant($"{place.End - place.First} of {layers} layers")
             + (place.HasOutput ? " and the output" : "")
             + (request.Parallelism.Pipeline > 1

@@ -34,9 +34,8 @@ internal static class VllmWeights
             + (expertShare * p.ExpertVectors) + p.CopiedVectors);
 
         ModelArchitecture architecture = model.Architecture;
-        double embeddingBits = storage is null && quantization.Scope == QuantizationScope.AllMatrices
-            ? quantization.BitsPerWeight
-            : 8 * element;
+        GgufBits? gguf = storage is null && quantization.IsGguf ? GgufBits.Of(model, quantization) : null;
+        double embeddingBits = gguf?.Embedding ?? (8 * element);
         if (stage.Index == 0)
         {
             bytes += (element * architecture.OtherEmbeddingParameters)
@@ -48,7 +47,7 @@ internal static class VllmWeights
         if (stage.HasHead && (!architecture.HasTiedHead || pipeline > 1))
         {
             double headBits = storage is null || architecture.HeadParameters == 0
-                ? embeddingBits
+                ? gguf?.Head ?? embeddingBits
                 : 8.0 * storage.Head / architecture.HeadParameters;
             bytes += Vocabulary(architecture, architecture.HiddenSize, tensor, headBits);
         }
@@ -88,14 +87,12 @@ internal static class VllmWeights
     private static double Chosen(
         in MemoryRequest request, FusedWeights weights, Quantization quantization, int element, double headShare, double expertShare)
     {
+        GgufBits? gguf = quantization.IsGguf ? GgufBits.Of(request.Model, quantization) : null;
         double bits = quantization.BitsPerWeight;
         double factor = quantization.IsGeneric ? request.Parameters.QuantizationOverheadMultiplier : 1;
-
-        // GGUF's blocks hold their scales; other formats have theirs in tensors of their own.
-        double valueBits = quantization.Scope == QuantizationScope.AllMatrices ? bits
-            : bits >= 32 ? 32 : bits >= 16 ? 16 : bits >= 8 ? 8 : Math.Min(bits, 4);
+        double valueBits = bits >= 32 ? 32 : bits >= 16 ? 16 : bits >= 8 ? 8 : Math.Min(bits, 4);
         double extraBits = (bits * factor) - valueBits;
-        int rowBytes = quantization.IsQuantized && valueBits == 8 && quantization.Scope != QuantizationScope.AllMatrices ? sizeof(float) : 0;
+        int rowBytes = quantization.IsQuantized && valueBits == 8 ? sizeof(float) : 0;
         int tensor = request.Parallelism.Tensor;
         double sum = 0;
         foreach ((FusedTensor t, int count) in weights.Tensors)
@@ -105,6 +102,13 @@ internal static class VllmWeights
             if (!t.IsCovered)
             {
                 sum += count * Booked(elements * element);
+                continue;
+            }
+
+            if (gguf is not null)
+            {
+                // GGUF's blocks hold their scales; other formats have theirs in tensors of their own.
+                sum += count * Booked(elements * (isExpert ? gguf.Experts : gguf.Matrices) / 8);
                 continue;
             }
 

@@ -206,6 +206,7 @@ internal sealed class StepTimeShape
         private readonly double _bytes = quantization.BitsPerWeight / 8
             * (quantization.IsGeneric ? MemoryEstimationParameter.Default.QuantizationOverheadMultiplier : 1);
         private readonly double _otherBytes = quantization.UnquantizedBits / 8.0;
+        private readonly GgufBits? _gguf = quantization.IsGguf && model.StorageIn(quantization) is null ? GgufBits.Of(model, quantization) : null;
 
         public IEnumerable<(WeightMatrix Matrix, double Bytes)> Of(int index, LayerSpec layer)
         {
@@ -224,13 +225,15 @@ internal sealed class StepTimeShape
             long hidden = model.HiddenSize;
             foreach (WeightMatrix matrix in layer.Attention.Matrices(hidden).Concat(layer.FeedForward.Matrices(hidden)))
             {
-                yield return (matrix, matrix.Elements * (_covered.Includes(matrix) ? _bytes : _otherBytes));
+                double bytes = _gguf is null ? _covered.Includes(matrix) ? _bytes : _otherBytes
+                    : (matrix.Component == ModelComponent.RoutedExperts ? _gguf.Experts : _gguf.Matrices) / 8;
+                yield return (matrix, matrix.Elements * bytes);
             }
         }
 
         public double HeadBytes(double elements) => _storage is not null
             ? model.Architecture.HasTiedHead ? _storage.TokenEmbedding : _storage.Head
-            : elements * (quantization.Scope is QuantizationScope.All or QuantizationScope.AllMatrices ? _bytes : _otherBytes);
+            : elements * (_gguf is not null ? _gguf.Head / 8 : quantization.Scope == QuantizationScope.All ? _bytes : _otherBytes);
     }
 }
 
