@@ -14,7 +14,7 @@ Describe 'Find-OptimalGpuInstance with InferSave' {
         $found.ForEach('Rank') | Should -Be 1, 2, 3, 4
         $found[0].Instance | Should -BeExactly 'T4'
         $tokens = @{}
-        foreach ($one in $found) { $tokens[$one.Instance] = [Math]::Round($one.TokensPerSecond, 2) }
+        foreach ($one in $found | Where-Object Feasible) { $tokens[$one.Instance] = [Math]::Round($one.TokensPerSecond, 2) }
         $tokens['T4'], $tokens['L4'], $tokens['A10G'], $tokens['L40S'] | Should -Be 988.74, 104.64, 6697.73, 552.94
         $found[0].TokensCounted | Should -BeExactly 'InputAndOutput'
         [Math]::Round($found[0].KvCacheGB, 2) | Should -Be 6.71
@@ -33,14 +33,15 @@ Describe 'Find-OptimalGpuInstance with InferSave' {
         $job.Remove('SloTokensPerSecond')
         $found = @(Find-OptimalGpuInstance OPT-6.7B @job -IncludeRejected)
         $tokens = @{}
-        foreach ($one in $found) { $tokens[$one.Instance] = [Math]::Round($one.TokensPerSecond, 2) }
+        foreach ($one in $found | Where-Object Feasible) { $tokens[$one.Instance] = [Math]::Round($one.TokensPerSecond, 2) }
         $tokens['L40S'], $tokens['A10G'], $tokens['L4'] | Should -Be 337.86, 86.53, 37.36
         $rejected = $found | Where-Object Instance -eq 'T4'
         $rejected.Feasible | Should -BeFalse
         $rejected.Rank | Should -BeNullOrEmpty
         $rejected.RejectionReason | Should -BeLike '*do not fit*'
-        $rejected.UsdPerMillionTokens | Should -BeNullOrEmpty
-        $rejected.TotalSeconds | Should -BeNullOrEmpty
+        foreach ($figure in 'UsdPerMillionTokens', 'CostEfficiency', 'TokensPerSecond', 'TotalSeconds', 'OffloadRatio', 'FloorSeconds') {
+            $null -eq $rejected.$figure | Should -BeTrue -Because "nobody knows the $figure of what does not run"
+        }
         @(Find-OptimalGpuInstance OPT-6.7B @job).Instance | Should -Not -Contain 'T4'
     }
 

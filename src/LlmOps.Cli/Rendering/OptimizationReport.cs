@@ -151,8 +151,8 @@ internal static class OptimizationReport
     private static double KvCacheGB(in OptimizationRequest request, IReadOnlyList<InstanceEvaluation> all)
     {
         Workload w = request.Workload;
-        return request.PerformanceModel == PerformanceModelName.InferSave && all.Count > 0 && all[0].KvCacheGB > 0
-            ? all[0].KvCacheGB
+        return request.PerformanceModel == PerformanceModelName.InferSave && all.Count > 0 && all[0].KvCacheGB is > 0 and { } own
+            ? own
             : (double)KvCacheCalculator.Measure(new MemoryRequest(w.Model)
             {
                 Quantization = w.EffectiveQuantization,

@@ -21,10 +21,10 @@ internal static class BatchEvaluation
         string? rejection = best.RejectionReason
             ?? (price is null ? $"no {request.PriceType} price is known" : null);
         bool feasible = rejection is null;
+        bool isTimed = best.RejectionReason is null;
         double countedTokens = model.CountsInputTokens ? w.TotalTokens : w.OutputTokens;
-        double tps = feasible ? countedTokens / best.TotalSeconds : 0;
+        double? tps = feasible ? countedTokens / best.TotalSeconds : null;
         bool meetsSlo = feasible && !(tps < request.Objectives.TokensPerSecond);
-        double effectiveTps = Math.Min(tps, request.Objectives.TokensPerSecond ?? double.PositiveInfinity);
 
         return new InstanceEvaluation
         {
@@ -45,26 +45,28 @@ internal static class BatchEvaluation
             BatchSize = w.BatchSize,
             InputLength = w.InputLength,
             OutputLength = w.OutputLength,
-            WeightsGB = best.WeightBytes * tensor / Units.BytesPerGB,
-            KvCacheGB = best.KvCacheBytes * tensor * w.BatchSize / BatchOfCopy(w.BatchSize, copies) / Units.BytesPerGB,
-            OffloadRatio = best.OffloadRatio,
-            PrefillSeconds = feasible ? best.PrefillSeconds : null,
-            DecodeSeconds = feasible ? best.DecodeSeconds : null,
-            TotalSeconds = feasible ? best.TotalSeconds : null,
+            WeightsGB = best.WeightBytes > 0 ? best.WeightBytes * tensor / Units.BytesPerGB : null,
+            KvCacheGB = isTimed || best.KvCacheBytes > 0
+                ? best.KvCacheBytes * tensor * w.BatchSize / BatchOfCopy(w.BatchSize, copies) / Units.BytesPerGB
+                : null,
+            OffloadRatio = isTimed ? best.OffloadRatio : null,
+            PrefillSeconds = isTimed ? best.PrefillSeconds : null,
+            DecodeSeconds = isTimed ? best.DecodeSeconds : null,
+            TotalSeconds = isTimed ? best.TotalSeconds : null,
             TokensPerSecond = tps,
             TokensPerSecondLow = feasible ? countedTokens / best.SlowestSeconds : null,
-            TokensPerSecondHigh = feasible ? countedTokens / (best.Floor.PrefillSeconds + best.Floor.DecodeSeconds) : 0,
+            TokensPerSecondHigh = feasible ? countedTokens / (best.Floor.PrefillSeconds + best.Floor.DecodeSeconds) : null,
             TokensCounted = model.CountsInputTokens ? "InputAndOutput" : "Output",
-            OutputTokensPerSecond = feasible ? w.OutputTokens / best.TotalSeconds : 0,
+            OutputTokensPerSecond = feasible ? w.OutputTokens / best.TotalSeconds : null,
             UsdPerHour = price ?? instance.UsdPerHour,
             PriceDate = price is null ? instance.PriceDate : instance.DateOf(request.PriceType),
             PriceSource = price is null ? instance.PriceSource : instance.SourceOf(request.PriceType),
-            CostEfficiency = feasible ? CostEfficiency(model, countedTokens, effectiveTps, price!.Value) : 0,
-            UsdPerMillionTokens = feasible
-                ? price!.Value / (tps * Units.SecondsPerHour) * Units.TokensPerMillion
+            CostEfficiency = tps is { } own
+                ? CostEfficiency(model, countedTokens, Math.Min(own, request.Objectives.TokensPerSecond ?? double.PositiveInfinity), price!.Value)
                 : null,
+            UsdPerMillionTokens = price / (tps * Units.SecondsPerHour) * Units.TokensPerMillion,
             Bottleneck = best.Bottleneck,
-            FloorSeconds = best.Floor.PrefillSeconds + best.Floor.DecodeSeconds,
+            FloorSeconds = isTimed ? best.Floor.PrefillSeconds + best.Floor.DecodeSeconds : null,
             BreaksPhysicalFloor = best.BreaksPhysicalFloor,
             Feasible = feasible,
             MeetsSlo = meetsSlo,

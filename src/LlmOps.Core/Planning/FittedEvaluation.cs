@@ -62,10 +62,12 @@ internal sealed class FittedEvaluation
         string? missed = exceedsBudget
             ? FormattableString.Invariant($"{monthly:0.##} USD a month exceed the budget of {_request.BudgetUsdPerMonth:0.##}")
             : way.MissedObjective;
-        double tps = feasible ? way.TokensPerSecond : 0;
-        double tokensPerHour = Units.SecondsPerHour * Math.Min(tps, _request.Objectives.TokensPerSecond ?? double.MaxValue);
-        ResidualBounds bounds = way.Details?.Bounds.TokensPerSecond ?? new ResidualBounds(1, 1);
         bool isTimed = feasible && way.Details is not null;
+        double? tps = isTimed ? way.TokensPerSecond : null;
+        double? tokensPerHour = isTimed
+            ? Units.SecondsPerHour * Math.Min(way.TokensPerSecond, _request.Objectives.TokensPerSecond ?? double.MaxValue)
+            : null;
+        ResidualBounds bounds = way.Details?.Bounds.TokensPerSecond ?? new ResidualBounds(1, 1);
         return new InstanceEvaluation
         {
             Job = _job,
@@ -89,9 +91,9 @@ internal sealed class FittedEvaluation
             BatchSize = isTimed ? (long)Math.Ceiling(way.BatchSize - 1e-9) : w.BatchSize,
             InputLength = w.InputLength,
             OutputLength = w.OutputLength,
-            WeightsGB = way.WeightBytes * way.Layout.GpusOfCopy / Units.BytesPerGB,
-            KvCacheGB = way.CacheBytes / Units.BytesPerGB,
-            OffloadRatio = feasible ? way.OffloadRatio : 0,
+            WeightsGB = way.WeightBytes > 0 ? way.WeightBytes * way.Layout.GpusOfCopy / Units.BytesPerGB : null,
+            KvCacheGB = isTimed || way.CacheBytes > 0 ? way.CacheBytes / Units.BytesPerGB : null,
+            OffloadRatio = isTimed ? way.OffloadRatio : null,
             PrefillSeconds = isTimed ? way.Times.TimeToFirstTokenMs / 1000 : null,
             DecodeSeconds = isTimed ? way.Times.TimePerOutputTokenMs * (w.OutputLength - 1) / 1000 : null,
             TotalSeconds = isTimed ? way.Times.EndToEndMs / 1000 : null,
@@ -104,26 +106,26 @@ internal sealed class FittedEvaluation
             MaxRequestsPerSecond = isTimed ? mostRequests : null,
             UtilizationPercent = 100 * way.Arrivals?.Utilization,
             TokensPerSecond = tps,
-            TokensPerSecondLow = isTimed && way.Arrivals is null ? tps * bounds.Low : null,
+            TokensPerSecondLow = way.Arrivals is null ? tps * bounds.Low : null,
             TokensPerSecondHigh = tps * (way.Arrivals is null ? bounds.High : 1),
             TokensCounted = "Output",
             OutputTokensPerSecond = tps,
             UsdPerHour = price ?? instance.UsdPerHour,
             PriceDate = price is null ? instance.PriceDate : instance.DateOf(_request.PriceType),
             PriceSource = price is null ? instance.PriceSource : instance.SourceOf(_request.PriceType),
-            CostEfficiency = feasible ? tokensPerHour / cost : 0,
-            UsdPerMillionTokens = feasible ? cost / (tps * Units.SecondsPerHour) * Units.TokensPerMillion : null,
+            CostEfficiency = tokensPerHour / cost,
+            UsdPerMillionTokens = cost / (tps * Units.SecondsPerHour) * Units.TokensPerMillion,
             Bottleneck = way.OffloadRatio > 0 && isTimed && HostMs(way) > way.Details!.TimePerOutputTokenMs
                 ? "HostLink"
                 : isTimed ? PerformanceTerms.Bottleneck(way.Copy, way.Details!).ToString() : null,
             Evidence = isTimed && way.OffloadRatio == 0
                 ? new PerformanceEstimate(way.Copy, way.Copy.Deployment.BatchSize, way.Details).Evidence
                 : Evidence.Assumed,
-            FloorSeconds = isTimed ? FloorSeconds(way) : 0,
+            FloorSeconds = isTimed ? FloorSeconds(way) : null,
             Feasible = feasible,
             MeetsSlo = feasible && missed is null,
             ExceedsBudget = exceedsBudget,
-            MeetsSloWithinBounds = isTimed && missed is null && IsKeptAtBounds(way, tps * bounds.Low),
+            MeetsSloWithinBounds = isTimed && missed is null && IsKeptAtBounds(way, way.TokensPerSecond * bounds.Low),
             RejectionReason = rejection ?? missed,
         };
     }

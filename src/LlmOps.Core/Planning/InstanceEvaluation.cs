@@ -3,7 +3,9 @@ using LlmOps.Core.Models;
 
 namespace LlmOps.Core.Planning;
 
-/// <summary>One instance, evaluated for a job.</summary>
+/// <summary>
+/// One instance, evaluated for a job. Times, speeds, costs and sizes are null where an instance that cannot run the job has none.
+/// </summary>
 public sealed class InstanceEvaluation
 {
     internal InstanceEvaluation()
@@ -78,16 +80,16 @@ public sealed class InstanceEvaluation
     public required long OutputLength { get; init; }
 
     /// <summary>Weights over all GPUs of one copy, decimal GB.</summary>
-    public double WeightsGB { get; init; }
+    public double? WeightsGB { get; init; }
 
     /// <summary>
     /// KV cache of the batch on one instance, decimal GB: with the fitted model while half of each answer is written, as the
     /// requests that run hold it on average; with the others at its end.
     /// </summary>
-    public double KvCacheGB { get; init; }
+    public double? KvCacheGB { get; init; }
 
     /// <summary>Share of the KV cache kept in host memory, 0 to 1.</summary>
-    public double OffloadRatio { get; init; }
+    public double? OffloadRatio { get; init; }
 
     /// <summary>
     /// From sending a request to its first token; with the fitted model what it waits for included. Null, like all times, where
@@ -125,19 +127,19 @@ public sealed class InstanceEvaluation
     /// Throughput as the performance model counts it: prompt and generated tokens with InferSave,
     /// generated tokens with the others; see <see cref="TokensCounted"/>.
     /// </summary>
-    public double TokensPerSecond { get; init; }
+    public double? TokensPerSecond { get; init; }
 
     /// <summary>What measurements come down to, by the errors of the performance model; null where none were compared.</summary>
     public double? TokensPerSecondLow { get; init; }
 
     /// <summary>What they come up to with the fitted model; else the throughput at the physical floor, which no server exceeds.</summary>
-    public double TokensPerSecondHigh { get; init; }
+    public double? TokensPerSecondHigh { get; init; }
 
     /// <summary><c>Output</c> or <c>InputAndOutput</c>.</summary>
     public required string TokensCounted { get; init; }
 
     /// <summary>Generated tokens a second.</summary>
-    public double OutputTokensPerSecond { get; init; }
+    public double? OutputTokensPerSecond { get; init; }
 
     /// <summary>For one instance.</summary>
     public double UsdPerHour { get; init; }
@@ -154,7 +156,7 @@ public sealed class InstanceEvaluation
     public required string PriceSource { get; init; }
 
     /// <summary>Tokens for a USD at the throughput that is asked for: the SLO, or the instance's own without one.</summary>
-    public double CostEfficiency { get; init; }
+    public double? CostEfficiency { get; init; }
 
     /// <summary>USD for a million tokens, counted like <see cref="TokensPerSecond"/>, at the instance's own throughput
     /// or the rate that is asked for; null where the job cannot run.</summary>
@@ -172,7 +174,7 @@ public sealed class InstanceEvaluation
     internal bool ExceedsBudget { get; init; }
 
     /// <summary>The least time that the hardware allows for the job.</summary>
-    public double FloorSeconds { get; init; }
+    public double? FloorSeconds { get; init; }
 
     /// <summary>Whether the prediction is faster than the hardware allows, and so wrong.</summary>
     public bool BreaksPhysicalFloor { get; init; }

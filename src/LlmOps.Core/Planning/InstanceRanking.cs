@@ -32,12 +32,12 @@ internal static class InstanceRanking
         return ranked;
     }
 
-    /// <summary>The less, the better; of what can run.</summary>
-    private static double Cost(InstanceEvaluation e, RankingOrder order) => order switch
+    /// <summary>The less, the better.</summary>
+    private static double? Cost(InstanceEvaluation e, RankingOrder order) => order switch
     {
         RankingOrder.UsdPerMillionTokens => e.UsdPerMillionTokens!.Value,
         RankingOrder.TokensPerSecond => -e.TokensPerSecond,
-        RankingOrder.EndToEnd => e.EndToEndP95Ms / 1000 ?? e.TotalSeconds!.Value,
+        RankingOrder.EndToEnd => (e.EndToEndP95Ms / 1000) ?? e.TotalSeconds,
         _ => -e.CostEfficiency,
     };
 
@@ -116,10 +116,9 @@ internal static class InstanceRanking
 
         return parts.Count == 0 ? "the same in cost and speed; by name" : string.Join(", ", parts);
 
-        void Add(double mine, double theirs, string more, string less)
+        void Add(double? mine, double? theirs, string more, string less)
         {
-            double percent = 100 * ((mine / theirs) - 1);
-            if (Math.Abs(percent) >= 0.05 && double.IsFinite(percent))
+            if (100 * ((mine / theirs) - 1) is { } percent && Math.Abs(percent) >= 0.05 && double.IsFinite(percent))
             {
                 parts.Add(string.Create(CultureInfo.InvariantCulture, $"{Math.Abs(percent):0.#} % {(percent > 0 ? more : less)}"));
             }

@@ -8,7 +8,8 @@ namespace LlmOps.Binding;
 /// <summary>
 /// Converts numbers and enumerated values strictly. PowerShell's own conversion rounds 2.5 to 2 and reads "0,87" as 87, and
 /// where a record's property cannot be converted at all, it leaves the parameter at its default and says nothing. Here each
-/// is an error of its record. A blank cell of a table is as good as an absent one.
+/// is an error of its record. Null and blanks, as an empty cell of a table gives, are as good as an absent value wherever that is allowed,
+/// on the command line and of a record alike; a blank beside other values of a list is a wrong value.
 /// </summary>
 [AttributeUsage(AttributeTargets.Property)]
 internal sealed class ConvertedAttribute : ArgumentTransformationAttribute
@@ -32,7 +33,7 @@ internal sealed class ConvertedAttribute : ArgumentTransformationAttribute
     public override object Transform(EngineIntrinsics engineIntrinsics, object inputData)
     {
         object? value = Unwrap(inputData);
-        if ((_isNullable || !IsSingle) && (value is null || (value is string text && string.IsNullOrWhiteSpace(text))))
+        if ((_isNullable || !IsSingle) && IsBlank(value))
         {
             return null!;
         }
@@ -43,6 +44,11 @@ internal sealed class ConvertedAttribute : ArgumentTransformationAttribute
         }
 
         object?[] values = value is IEnumerable list and not string ? [.. list.Cast<object?>().Select(Unwrap)] : [value];
+        if (Array.TrueForAll(values, IsBlank))
+        {
+            return null!;
+        }
+
         Array converted = Array.CreateInstance(_type, values.Length);
         for (int i = 0; i < values.Length; i++)
         {
@@ -66,7 +72,8 @@ internal sealed class ConvertedAttribute : ArgumentTransformationAttribute
 
         if (_type == typeof(string))
         {
-            return value is null ? throw Refused(value, "a name") : System.Convert.ToString(value, CultureInfo.InvariantCulture)!;
+            // What the value names is checked where names are known, which says the nearest of them.
+            return System.Convert.ToString(value, CultureInfo.InvariantCulture) ?? "";
         }
 
         if (_type == typeof(bool))
@@ -122,6 +129,8 @@ internal sealed class ConvertedAttribute : ArgumentTransformationAttribute
     // Without an inner cast exception: that is what PowerShell would pass over in silence.
     private static ArgumentTransformationMetadataException Refused(object? value, string expected, string hint = "") =>
         new(FormattableString.Invariant($"'{value}' is not {expected}.{hint}"));
+
+    private static bool IsBlank(object? value) => value is null || (value is string text && string.IsNullOrWhiteSpace(text));
 
     private static object? Unwrap(object? value) => value is PSObject wrapped ? wrapped.BaseObject : value;
 }

@@ -45,12 +45,12 @@ public sealed class CompareLlmQuantizationCommand : LlmOpsCmdlet
     public double[] ParameterCount { get; set; } = [];
 
     [Parameter(Position = 1, ValueFromPipelineByPropertyName = true)]
-    [ValidateNotNullOrEmpty]
+    [Converted(typeof(string))]
     [ArgumentCompleter(typeof(QuantizationCompleter))]
     public string[]? To { get; set; }
 
     [Parameter(ValueFromPipelineByPropertyName = true)]
-    [ValidateNotNullOrEmpty]
+    [Converted(typeof(string))]
     [ArgumentCompleter(typeof(QuantizationCompleter))]
     public string[]? From { get; set; }
 

@@ -77,7 +77,7 @@ public sealed class FindGpuFleetCommand : InstanceSelectionCmdlet
     public int[]? MaxCount { get; set; }
 
     [Parameter]
-    [ValidateNotNullOrEmpty]
+    [Converted(typeof(string))]
     [ArgumentCompleter(typeof(QuantizationCompleter))]
     public string[]? Quantization { get; set; }
 

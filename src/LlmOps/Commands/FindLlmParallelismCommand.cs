@@ -44,7 +44,7 @@ public sealed class FindLlmParallelismCommand : LoadCmdlet
     public int[]? GpuCount { get; set; }
 
     [Parameter(ValueFromPipelineByPropertyName = true)]
-    [ValidateNotNullOrEmpty]
+    [Converted(typeof(string))]
     [ArgumentCompleter(typeof(QuantizationCompleter))]
     public string[]? Quantization { get; set; }
 

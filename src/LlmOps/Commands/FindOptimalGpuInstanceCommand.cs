@@ -105,12 +105,12 @@ public sealed class FindOptimalGpuInstanceCommand : InstanceSelectionCmdlet
     public SwitchParameter AdjustOffloading { get; set; }
 
     [Parameter(ValueFromPipelineByPropertyName = true)]
-    [ValidateNotNullOrEmpty]
+    [Converted(typeof(string))]
     [ArgumentCompleter(typeof(QuantizationCompleter))]
     public string[]? Quantization { get; set; }
 
     [Parameter]
-    [ValidateNotNullOrEmpty]
+    [Converted(typeof(string))]
     [ArgumentCompleter(typeof(QuantizationCompleter))]
     public string[]? AllowedQuantization { get; set; }
 
@@ -258,8 +258,8 @@ public sealed class FindOptimalGpuInstanceCommand : InstanceSelectionCmdlet
     /// <summary>What was closest to being good enough.</summary>
     private static string NothingFound(IReadOnlyList<InstanceEvaluation> evaluations)
     {
-        string closest = InstanceOptimizer.Closest(evaluations, out bool isCheapest) is { } nearest
-            ? $"the {(isCheapest ? "cheapest" : "fastest")} is {nearest.Instance} at {nearest.TokensPerSecond.ToString("N2", CultureInfo.CurrentCulture)} tokens/s, but {nearest.RejectionReason}"
+        string closest = InstanceOptimizer.Closest(evaluations, out bool isCheapest) is { TokensPerSecond: { } speed } nearest
+            ? $"the {(isCheapest ? "cheapest" : "fastest")} is {nearest.Instance} at {speed.ToString("N2", CultureInfo.CurrentCulture)} tokens/s, but {nearest.RejectionReason}"
             : $"none can run it, mostly because: {InstanceOptimizer.MostCommonReason(evaluations)}";
         return $"Of {evaluations.Count} instances none is good enough for {evaluations[0].Job}: {closest}. "
             + "-IncludeRejected shows each with the reason.";

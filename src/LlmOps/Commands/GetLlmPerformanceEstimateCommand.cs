@@ -39,7 +39,7 @@ public sealed class GetLlmPerformanceEstimateCommand : DeploymentCmdlet
     public GpuReference[] Gpu { get; set; } = [];
 
     [Parameter(ValueFromPipelineByPropertyName = true)]
-    [ValidateNotNullOrEmpty]
+    [Converted(typeof(string))]
     [ArgumentCompleter(typeof(QuantizationCompleter))]
     public string[]? Quantization { get; set; }
 

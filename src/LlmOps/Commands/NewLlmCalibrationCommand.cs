@@ -130,7 +130,7 @@ public sealed class NewLlmCalibrationCommand : MeasuredStartCmdlet
             [nameof(Gpu)] = gpu,
             [nameof(Engine)] = Engine?.ToString(),
             [nameof(EngineVersion)] = EngineVersion,
-            [nameof(Quantization)] = Quantization is null ? null : Core.Precision.Quantization.Parse(Quantization).Name,
+            [nameof(Quantization)] = string.IsNullOrWhiteSpace(Quantization) ? null : Core.Precision.Quantization.Parse(Quantization).Name,
             [nameof(KvCacheDataType)] = KvCacheDataType?.ToString(),
             [nameof(TensorParallelSize)] = TensorParallelSize,
             [nameof(PipelineParallelSize)] = PipelineParallelSize,

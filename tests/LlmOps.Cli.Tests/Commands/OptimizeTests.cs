@@ -109,6 +109,9 @@ public sealed class OptimizeTests
             (JsonValueKind.Null, true),
             (row.GetProperty("Rank").ValueKind, row.GetProperty("RejectionReason").GetString()!
                 .StartsWith("weights, activations and the KV cache of one request do not fit; what would: ", StringComparison.Ordinal))));
+        Assert.All(
+            ["UsdPerMillionTokens", "CostEfficiency", "TokensPerSecond", "TotalSeconds"],
+            name => Assert.All(result.Json(), row => Assert.Equal(JsonValueKind.Null, row.GetProperty(name).ValueKind)));
     }
 
     [Fact]

@@ -26,9 +26,34 @@ public sealed class FittedOptimizerTests
 
         Assert.Equal(estimate.TimeToFirstTokenMs!.Value, best.TimeToFirstTokenMs!.Value, 1e-6);
         Assert.Equal(estimate.TimePerOutputTokenMs!.Value, best.TimePerOutputTokenMs!.Value, 1e-6);
-        Assert.Equal(estimate.TokensPerSecond!.Value, best.TokensPerSecond, 1e-6);
+        Assert.Equal(estimate.TokensPerSecond!.Value, best.TokensPerSecond!.Value, 1e-6);
         Assert.Equal(estimate.TokensPerSecondLow!.Value, best.TokensPerSecondLow!.Value, 1e-6);
-        Assert.Equal(best.UsdPerHour / best.TokensPerSecond / 3600 * 1e6, best.UsdPerMillionTokens!.Value, 1e-9);
+        Assert.Equal(best.UsdPerHour / best.TokensPerSecond.Value / 3600 * 1e6, best.UsdPerMillionTokens!.Value, 1e-9);
+    }
+
+    /// <summary>What is not known of an instance that cannot run the job is no number: a price of 0 would win every comparison.</summary>
+    [Theory]
+    [InlineData(PerformanceModelName.Fitted)]
+    [InlineData(PerformanceModelName.Roofline)]
+    [InlineData(PerformanceModelName.InferSave)]
+    public void No_figure_of_a_rejected_instance_is_zero(PerformanceModelName performanceModel)
+    {
+        OptimizationRequest job = new(new Workload(ModelCatalog.Get("Llama-3.1-405B"), 32, 512, 256)) { PerformanceModel = performanceModel };
+        List<InstanceEvaluation> rejected = [.. InstanceOptimizer
+            .Evaluate(job, [.. InstanceCatalog.All.Where(i => i.Gpu.Name is "T4" or "L4")], TestContext.Current.CancellationToken)
+            .Where(e => !e.Feasible)];
+
+        Assert.NotEmpty(rejected);
+        Assert.All(rejected, e =>
+        {
+            Assert.NotNull(e.RejectionReason);
+            Assert.Null(e.Rank);
+            Assert.Null(e.UsdPerMillionTokens);
+            Assert.Null(e.TokensPerSecond);
+            Assert.Null(e.TotalSeconds);
+            Assert.All(typeof(InstanceEvaluation).GetProperties().Where(p => p.PropertyType == typeof(double) || p.PropertyType == typeof(double?)),
+                p => Assert.False(p.GetValue(e) is double and (0 or double.NaN), $"{p.Name} is {p.GetValue(e)}"));
+        });
     }
 
     /// <summary>The layout is the best of those that there are, each tried by itself.</summary>
@@ -97,7 +122,7 @@ public sealed class FittedOptimizerTests
             Assert.True(e.TimeToFirstTokenP95Ms <= 500 && e.TimePerOutputTokenP95Ms <= 40, $"{e.Instance}");
             Assert.True(e.TimeToFirstTokenMs <= e.TimeToFirstTokenP95Ms && e.EndToEndMs <= e.EndToEndP95Ms);
             Assert.InRange(e.UtilizationPercent!.Value, 0, 90);
-            Assert.Equal(60 * 256, e.TokensPerSecond, 1e-9);
+            Assert.Equal(60 * 256, e.TokensPerSecond!.Value, 1e-9);
             Assert.True(e.InstanceCount * e.MaxRequestsPerSecond >= 60 * (1 - 1e-9));
             Assert.True(e.InstanceCount == 1 || (e.InstanceCount - 1) * e.MaxRequestsPerSecond < 60 * 1.002, $"{e.Instance}");
             Assert.Equal(e.InstanceCount * e.UsdPerHour * 730, e.UsdPerMonth, 1e-6);
@@ -234,7 +259,7 @@ public sealed class FittedOptimizerTests
         Assert.Equal(("L4", true), Best(large, 1));
         Assert.Equal(("H100-80GB", false), Best(large, 20));
         Assert.False(Evaluate(large with { Offloading = KvCacheOffloading.Never }, "L4").First(e => e.GpuCount == 1).Feasible);
-        Assert.Equal(0.7, Evaluate(large with { Offloading = KvCacheOffloading.Tenths }, "L4").First(e => e.GpuCount == 1).OffloadRatio, 1e-9);
+        Assert.Equal(0.7, Evaluate(large with { Offloading = KvCacheOffloading.Tenths }, "L4").First(e => e.GpuCount == 1).OffloadRatio!.Value, 1e-9);
 
         static (string Gpu, bool Offloads) Best(OptimizationRequest request, double slo)
         {

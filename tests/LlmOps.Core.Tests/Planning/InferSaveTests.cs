@@ -27,7 +27,7 @@ public sealed class InferSaveTests
     {
         InstanceEvaluation evaluation = Run("OPT-2.7B", 32, 128, 512, slo: 100).Single(e => e.Instance == gpu);
 
-        Assert.Equal(tokensPerSecond, evaluation.TokensPerSecond, 2);
+        Assert.Equal(tokensPerSecond, evaluation.TokensPerSecond!.Value, 2);
         Assert.Equal("InputAndOutput", evaluation.TokensCounted);
     }
 
@@ -38,7 +38,7 @@ public sealed class InferSaveTests
 
         Assert.Equal("T4", best.Instance);
         Assert.Equal(1, best.Rank);
-        Assert.Equal(6.71, best.KvCacheGB, 2);
+        Assert.Equal(6.71, best.KvCacheGB!.Value, 2);
     }
 
     [Fact]
@@ -49,11 +49,11 @@ public sealed class InferSaveTests
         InstanceEvaluation t4 = all.Single(e => e.Instance == "T4");
         Assert.False(t4.Feasible);
         Assert.NotNull(t4.RejectionReason);
-        Assert.Equal(337.86, all.Single(e => e.Instance == "L40S").TokensPerSecond, 2);
-        Assert.Equal((86.53, 1.0), (Math.Round(all.Single(e => e.Instance == "A10G").TokensPerSecond, 2),
-            all.Single(e => e.Instance == "A10G").OffloadRatio));
-        Assert.Equal((37.36, 1.0), (Math.Round(all.Single(e => e.Instance == "L4").TokensPerSecond, 2),
-            all.Single(e => e.Instance == "L4").OffloadRatio));
+        Assert.Equal(337.86, all.Single(e => e.Instance == "L40S").TokensPerSecond!.Value, 2);
+        Assert.Equal((86.53, 1.0), (Math.Round(all.Single(e => e.Instance == "A10G").TokensPerSecond!.Value, 2),
+            all.Single(e => e.Instance == "A10G").OffloadRatio!.Value));
+        Assert.Equal((37.36, 1.0), (Math.Round(all.Single(e => e.Instance == "L4").TokensPerSecond!.Value, 2),
+            all.Single(e => e.Instance == "L4").OffloadRatio!.Value));
     }
 
     [Fact]

@@ -107,7 +107,7 @@ public sealed class PerformancePropertyTests
             Assert.All(all.Skip(ranked.Length), e => Assert.True(e.Rank is null && e.RejectionReason is not null));
             Assert.All(ranked, e => Assert.True(e.Feasible && e.MeetsSlo && e.RejectionReason is null && !e.BreaksPhysicalFloor
                 && e.TokensPerSecond >= (request.Objectives.TokensPerSecond ?? 0)
-                && double.IsFinite(e.CostEfficiency) && e.CostEfficiency > 0 && double.IsFinite(e.UsdPerMillionTokens!.Value)));
+                && e.CostEfficiency is > 0 and < double.PositiveInfinity && e.UsdPerMillionTokens is > 0 and < double.PositiveInfinity));
             Assert.Equal(ranked.OrderByDescending(e => e.CostEfficiency).ThenByDescending(e => e.TokensPerSecond)
                 .Select(e => e.CostEfficiency), ranked.Select(e => e.CostEfficiency));
 

@@ -62,8 +62,8 @@ public sealed class PlanningPropertyTests
             }
 
             Assert.True(e.TotalSeconds * Rounding >= e.FloorSeconds && e.FloorSeconds > 0, $"{e.TotalSeconds} < {e.FloorSeconds}");
-            Assert.True(e.TokensPerSecond > 0 && double.IsFinite(e.TokensPerSecond) && double.IsFinite(e.UsdPerMillionTokens!.Value));
-            Assert.InRange(e.OffloadRatio, 0, 1);
+            Assert.True(e.TokensPerSecond is > 0 and < double.PositiveInfinity && e.UsdPerMillionTokens is > 0 and < double.PositiveInfinity);
+            Assert.InRange(e.OffloadRatio!.Value, 0, 1);
             Assert.Equal(e.EndToEndMs!.Value, e.TimeToFirstTokenMs!.Value + (e.TimePerOutputTokenMs!.Value * (e.OutputLength - 1)), 1e-6 * e.EndToEndMs.Value);
             if (e.Rank is null)
             {
