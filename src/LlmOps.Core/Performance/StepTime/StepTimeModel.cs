@@ -156,7 +156,8 @@ internal static class StepTimeModel
     {
         StepTimeShape shape = StepTimeShape.Of(c.Model, c.Quantization);
         string gpuKey = data.KeyOf(c.Gpu);
-        StepTimeProfile p = data.ProfileOf(c.Engine, gpuKey, shape.Precision, shape.Class);
+        PrecisionClass precision = PrecisionClasses.Of(shape, c.Quantization, c.Gpu);
+        StepTimeProfile p = data.ProfileOf(c.Engine, gpuKey, precision, shape.Class);
         Multiplication products = Multiplication.Of(shape, c.Quantization, c.Gpu);
         double h = shape.HiddenSize;
         int gpus = c.StageGpus, tensor = c.TensorRanks;
@@ -273,7 +274,7 @@ internal static class StepTimeModel
         double waiting = (p.Wait * oneMore * load / (1 + (0.1 * load)))
             + (p.Burst * (c.IsSteadyLoad ? p.BurstOfSteadyLoad : 1) * others * oneMore)
             + (p.Bunching * others * oneMore * load / (load + p.BunchingHalfLoad));
-        StepTimeCorrections corrections = data.CorrectionsOf(c.Model.Name, c.Engine, gpuKey, shape.Precision);
+        StepTimeCorrections corrections = data.CorrectionsOf(c.Model.Name, c.Engine, gpuKey, precision);
         return new StepTimeParts
         {
             Dense = denseMs,
