@@ -42,7 +42,7 @@ internal static class PerformanceCommand
                 $"{model.Name} was made for {model.ContextLength} tokens of context; {request.InputLength + request.OutputLength} are more."));
         }
 
-        if (estimate.KernelWarning is { } warning)
+        if (WeightKernels.WarningOf(estimate) is { } warning)
         {
             diagnostics.Warning(warning);
         }

@@ -153,12 +153,13 @@ public sealed class PerformanceEstimate
         : Evidence.Fitted;
 
     /// <summary>
-    /// Why planners give no times for such weights on that GPU and engine: there are no kernels for them, or none that were
-    /// measured. The times are then those of kernels like the measured ones. Null where planners do.
+    /// What of the weights' format the times do not rest on: kernels for it on that GPU are missing, expand the weights to 16 bits, or were
+    /// not measured; null where they were, and where a calibration is of such a deployment.
     /// </summary>
-    public string? KernelWarning => !Fits || WeightKernels.WhyNotTimed(Deployment) is not { } reason
-        ? null
-        : $"{ModelName} in {Quantization} on {Gpu}: {reason}. Planners refuse it; these times suppose kernels like those that were measured.";
+    public string? Note => _times is null || _request.Calibration?.Covers(_request) == true ? null : WeightKernels.NoteOnTimes(Deployment);
+
+    /// <summary>Whether the times may not be taken for a prediction: nobody has measured such kernels, or there are none.</summary>
+    internal bool IsDoubtful => Note is not null && WeightKernels.WhyNotTimed(Deployment) is not null;
 
     /// <summary>What both times are made of; empty where the model does not fit.</summary>
     public IReadOnlyList<PerformanceTerm> Terms => _terms ??= _times is null

@@ -27,9 +27,13 @@ public enum WeightKernel
 /// </summary>
 public static class WeightKernels
 {
-    // From there on the kernels that expand weights lost to 16 bits: 0.75, 0.83, 1.03 and 0.88 of their tokens a second for
-    // Llama-3.1-8B at 8 and 64 sequences and 70B at 8 and 64 (NVIDIA TensorRT-Model-Optimizer, examples/benchmark.md at 1ef1d72a).
+    // From there on NVIDIA's two tables contradict each other. TensorRT-LLM 0.15 on an H200: 0.75, 0.83, 1.03 and 0.88 of the tokens a second
+    // of 16 bits for Llama-3.1-8B at 8 and 64 sequences and 70B at 8 and 64 (TensorRT-Model-Optimizer, examples/benchmark.md at 1ef1d72a);
+    // 0.11 on an H100: 1.11 and 1.39 for Llama-3-8B at 32 and 64 (the same file of modelopt 0.15). For one sequence 1.33 and 1.53.
     internal const long ExpandedLosesFrom = 8;
+
+    internal const string ExpandedOnTensorRtLlm =
+        "one release of TensorRT-LLM was measured at 0.75 to 1.03 times the speed of 16 bits from 8 sequences on, an earlier one at 1.11 to 1.39";
 
     /// <summary>The vendor of all GPUs that were measured.</summary>
     private const string Nvidia = "NVIDIA";
@@ -100,6 +104,13 @@ public static class WeightKernels
         return kernel;
     }
 
+    /// <summary>A warning where planners would give no times, but an estimate was asked for all the same; null elsewhere.</summary>
+    public static string? WarningOf(PerformanceEstimate estimate)
+    {
+        ArgumentNullException.ThrowIfNull(estimate);
+        return estimate.IsDoubtful ? $"{estimate.ModelName} in {estimate.Quantization} on {estimate.Engine} and {estimate.Gpu}: {estimate.Note}." : null;
+    }
+
     /// <summary>The same for the weights of a deployment; llama.cpp reads any GGUF file as it is.</summary>
     internal static WeightKernel Of(in MemoryRequest deployment, out string? note)
     {
@@ -136,11 +147,33 @@ public static class WeightKernels
         Quantization quantization = deployment.EffectiveQuantization;
         if (deployment.Engine == Engine.TensorRtLlm && IsExpanded(quantization))
         {
-            return $"times of weights in {quantization}, which lose to 16 bits from some {ExpandedLosesFrom} sequences on, "
-                + "are not predicted for TensorRT-LLM";
+            return $"times of weights in {quantization} are not predicted for TensorRT-LLM: {ExpandedOnTensorRtLlm}";
         }
 
         return Of(deployment, out string? note) is WeightKernel.Missing or WeightKernel.NotMeasured ? note : null;
+    }
+
+    /// <summary>
+    /// What the times of a deployment do not rest on: kernels for its weights that are missing, expand them or were not measured; null where
+    /// such kernels were measured.
+    /// </summary>
+    internal static string? NoteOnTimes(in MemoryRequest deployment)
+    {
+        WeightKernel kernel = Of(deployment, out string? note);
+        Quantization quantization = deployment.EffectiveQuantization;
+        if (kernel == WeightKernel.Missing)
+        {
+            return $"{note}; the times are of kernels that do not exist";
+        }
+
+        if (deployment.Engine == Engine.TensorRtLlm && IsExpanded(quantization))
+        {
+            return $"the times of {quantization} are those of vLLM's kernels for 4-bit weights; {ExpandedOnTensorRtLlm}";
+        }
+
+        return kernel == WeightKernel.Native && !IsMeasured(quantization) && !IsOwnGguf(deployment)
+            ? $"no model in {quantization} was measured: its times are those of the nearest format that was, for its bytes"
+            : note;
     }
 
     /// <summary>

@@ -229,9 +229,9 @@ public static class ParallelismFinder
             }
         }
 
-        if (WeightKernels.Of(deployment, out string? kernels) != WeightKernel.Native)
+        if (WeightKernels.NoteOnTimes(deployment) is { } kernels)
         {
-            notes.Add(kernels!);
+            notes.Add(kernels);
         }
 
         if (gpuCount > layout.GpuCount)

@@ -56,6 +56,10 @@ public static class QuantizationComparer
         {
             notes.Add(note);
         }
+        else if (WeightKernels.NoteOnTimes(deployment) is { } ground)
+        {
+            notes.Add(ground);
+        }
 
         if (kernel == WeightKernel.Missing)
         {
@@ -73,8 +77,9 @@ public static class QuantizationComparer
             && deployment.Engine != Engine.LlamaCpp && deployment.BatchSize >= WeightKernels.ExpandedLosesFrom;
         if (isLossy)
         {
-            notes.Add($"from {WeightKernels.ExpandedLosesFrom} sequences on kernels that expand {quantization} lose to 16 bits on TensorRT-LLM"
-                + (deployment.Engine == Engine.TensorRtLlm ? "" : "; the times count no such loss"));
+            notes.Add($"from {WeightKernels.ExpandedLosesFrom} sequences on kernels that expand {quantization} may lose to 16 bits: "
+                + WeightKernels.ExpandedOnTensorRtLlm
+                + (deployment.Engine == Engine.TensorRtLlm ? "; no times are given" : "; the times count no such loss"));
         }
 
         // What has been measured there contradicts the model of times.

@@ -99,7 +99,7 @@ public sealed class GetLlmPerformanceEstimateCommand : DeploymentCmdlet
                     Try(() =>
                     {
                         PerformanceEstimate estimate = PerformanceEstimator.Estimate(request);
-                        WarnOnce(estimate.KernelWarning);
+                        WarnOnce(WeightKernels.WarningOf(estimate));
                         foreach (string warning in _calibration?.WarningsOf(estimate) ?? [])
                         {
                             WarnOnce(warning);

@@ -27,21 +27,21 @@ public sealed class KernelWarningTests
             request.PerformanceModel, PriceType.OnDemand, new InstanceFilter(gpus: [GpuCatalog.Get(gpu)])));
 
         Assert.True(estimate.Fits);
-        Assert.All(planned, e => Assert.Equal(estimate.KernelWarning is null, e.Feasible));
+        Assert.All(planned, e => Assert.Equal(WeightKernels.WarningOf(estimate) is null, e.Feasible));
         if (warning is null)
         {
-            Assert.Null(estimate.KernelWarning);
+            Assert.Null(WeightKernels.WarningOf(estimate));
         }
         else
         {
-            Assert.Contains(warning, estimate.KernelWarning, StringComparison.Ordinal);
+            Assert.Contains(warning, WeightKernels.WarningOf(estimate), StringComparison.Ordinal);
             Assert.All(planned, e => Assert.Contains(warning, e.RejectionReason, StringComparison.Ordinal));
         }
     }
 
     [Fact]
     public void What_does_not_fit_has_no_times_to_warn_of() =>
-        Assert.Null(Estimate("Llama-3.1-405B", "FP8", "V100-32GB").KernelWarning);
+        Assert.Null(WeightKernels.WarningOf(Estimate("Llama-3.1-405B", "FP8", "V100-32GB")));
 
     [Theory]
     [InlineData(Engine.TensorRtLlm, "MI300X", "TensorRT-LLM runs on NVIDIA GPUs alone")]
@@ -53,7 +53,7 @@ public sealed class KernelWarningTests
     {
         PerformanceEstimate estimate = Estimate("Llama-3.2-1B", engine == Engine.LlamaCpp ? "Q8_0" : "FP16", gpu, engine);
 
-        Assert.Equal(warning is not null, estimate.KernelWarning?.Contains(warning!, StringComparison.Ordinal) == true);
+        Assert.Equal(warning is not null, WeightKernels.WarningOf(estimate)?.Contains(warning!, StringComparison.Ordinal) == true);
 
         // All measurements are of NVIDIA's GPUs.
         Assert.Equal(Evidence.Assumed, estimate.Evidence);
