@@ -103,7 +103,7 @@ Describe 'Find-LlmConfiguration' {
         $result.Output.Count | Should -Be 1
         $result.Output[0].RejectionReason | Should -BeLike 'short by * GiB a GPU*'
         $result.Output[0].UsdPerMonth, $result.Output[0].Rank | Should -Be $null, $null
-        "$($result.Warnings[0])" | Should -BeLike 'Of 1 configurations none serves 10,000 requests a day*none fits*'
+        "$($result.Warnings[0])" | Should -BeLike 'Of 1 configurations none serves 10,000 requests a day*none can do it; BF16 on L4: short by *'
 
         $slow = Invoke-Recorded { Find-LlmConfiguration Llama-3.1-8B -RequestsPerDay 10000 -TargetLatencyMs 100 -Gpu L4 }
         $slow.Output.Count | Should -Be 0

@@ -197,7 +197,7 @@ public sealed class FindLlmConfigurationCommand : LoadCmdlet
         string closest = fastest.EstimatedLatencyMs is { } ms
             ? string.Create(CultureInfo.CurrentCulture,
                 $"the fastest is {fastest.Gpu} in {fastest.Quantization} with {fastest.BatchSize} at once, {ms:N1} ms for {fastest.UsdPerMonth:N2} USD a month")
-            : $"of {fastest.Quantization} on {fastest.Gpu}, {fastest.RejectionReason}";
+            : $"none can do it; {fastest.Quantization} on {fastest.Gpu}: {fastest.RejectionReason}";
         return string.Create(CultureInfo.CurrentCulture,
             $"Of {candidates.Count} configurations none serves {request.RequestsPerDay:N0} requests a day within {request.TargetLatencyMs:0.##} ms")
             + (request.BudgetUsdPerMonth is { } budget ? string.Create(CultureInfo.CurrentCulture, $" and {budget:N2} USD a month") : "")
