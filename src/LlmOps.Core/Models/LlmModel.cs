@@ -98,6 +98,9 @@ public sealed class LlmModel
     /// <summary>How the published weights are stored; FP16 where the configuration does not say.</summary>
     public Quantization PublishedQuantization => Storage?.Quantization ?? _elements;
 
+    /// <summary>Whether the checkpoint has its routed experts, and nothing else, in MXFP4 (gpt-oss).</summary>
+    internal bool HasMxfp4Experts => PublishedQuantization is { Name: "MXFP4", Scope: QuantizationScope.RoutedExperts };
+
     /// <summary>Whether the configuration says how the weights are stored.</summary>
     public bool HasPublishedType { get; internal init; } = true;
 

@@ -168,7 +168,7 @@ public static class WeightKernels
 
         if (deployment.Engine == Engine.TensorRtLlm && IsExpanded(quantization))
         {
-            return $"the times of {quantization} are those of vLLM's kernels for 4-bit weights; {ExpandedOnTensorRtLlm}";
+            return $"the times of {quantization} rest on kernels of vLLM for 4-bit weights; {ExpandedOnTensorRtLlm}";
         }
 
         return kernel == WeightKernel.Native && !IsMeasured(quantization) && !IsOwnGguf(deployment)

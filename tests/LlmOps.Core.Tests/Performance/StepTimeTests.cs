@@ -40,12 +40,13 @@ public sealed class StepTimeTests
     }
 
     /// <summary>
-    /// Weights that are expanded to 16 bits before they are multiplied save what is read, and nothing else: fewer bits are never slower.
+    /// Weights that are expanded to 16 bits before they are multiplied save what is read, and nothing else: fewer bits are never slower. Than
+    /// 16 bits they can be, for few sequences of a small mixture.
     /// </summary>
     [Theory]
-    [InlineData("Qwen3-30B-A3B", "H100-80GB", 1, "BF16", "W8A16", "NVFP4", "AWQ")]
+    [InlineData("Qwen3-30B-A3B", "H100-80GB", 1, "W8A16", "NVFP4", "AWQ")]
     [InlineData("Qwen3-30B-A3B", "H100-80GB", 64, "BF16", "W8A16", "NVFP4", "AWQ")]
-    [InlineData("Qwen3-30B-A3B", "B200", 1, "BF16", "W8A16", "AWQ")]
+    [InlineData("Qwen3-30B-A3B", "B200", 1, "W8A16", "AWQ")]
     [InlineData("Qwen3-30B-A3B", "A100-80GB", 8, "BF16", "FP8", "NVFP4", "AWQ")]
     [InlineData("Mixtral-8x7B", "B200", 4, "BF16", "W8A16", "AWQ")]
     [InlineData("Llama-3.1-8B", "H100-80GB", 1, "BF16", "W8A16", "NVFP4", "MXFP4", "AWQ")]
@@ -56,6 +57,17 @@ public sealed class StepTimeTests
         Assert.Equal(times.OrderDescending(), times);
         Assert.Equal(times.Length, times.Distinct().Count());
     }
+
+    /// <summary>
+    /// One user, 1,000 + 1,000 tokens, 4-bit AWQ on vLLM (github.com/cloudrift-ai/server-benchmark at f8e34f1, results of single queries):
+    /// mixtures with grouped attention. None of these was fitted; the fit's own weights of 4 bits are of Kimi-K2.5 alone.
+    /// </summary>
+    [Theory]
+    [InlineData("Qwen3-Coder-480B-A35B", "H200", 4, 9.55)]
+    [InlineData("Qwen3-Coder-480B-A35B", "RTX-PRO-6000-Server", 4, 11.33)]
+    [InlineData("GLM-4.5-Air", "RTX-PRO-6000-Server", 1, 9.34)]
+    public void Tokens_of_mixtures_in_AWQ_take_what_was_measured(string model, string gpu, int tensor, double tokenMs) =>
+        Assert.InRange(Estimate(model, gpu, 1, "AWQ", Engine.vLLM, tensor, 1000).TimePerOutputTokenMs!.Value / tokenMs, 0.85, 1.16);
 
     /// <summary>A GPU without units for FP8 runs it by the kernels of other weights of 8 bits.</summary>
     [Theory]
@@ -94,7 +106,8 @@ public sealed class StepTimeTests
     private static double TokenMs(string model, string gpu, long batch, string format) =>
         Estimate(model, gpu, batch, format, Engine.vLLM).TimePerOutputTokenMs!.Value;
 
-    private static PerformanceEstimate Estimate(string model, string gpu, long batch, string format, Engine engine) =>
+    private static PerformanceEstimate Estimate(
+        string model, string gpu, long batch, string format, Engine engine, int? tensor = null, long outputLength = 256) =>
         PerformanceEstimator.Estimate(new PerformanceEstimateRequest(
             new MemoryRequest(ModelCatalog.Get(model))
             {
@@ -102,10 +115,10 @@ public sealed class StepTimeTests
                 Quantization = Quantization.Parse(format),
                 Gpu = GpuCatalog.Get(gpu),
                 BatchSize = batch,
-                Parallelism = Parallelism.None with { Tensor = model == "Mixtral-8x7B" || gpu == "L40S" ? 2 : 1 },
+                Parallelism = Parallelism.None with { Tensor = tensor ?? (model == "Mixtral-8x7B" || gpu == "L40S" ? 2 : 1) },
             },
             1024,
-            256));
+            outputLength));
 
     private static double Median(IEnumerable<double> values)
     {

@@ -38,7 +38,7 @@ internal readonly record struct GgufTraits(int LayerCount, int ExpertCount, int 
     public static GgufTraits Of(LlmModel model) => new(
         model.LayerCount, model.ExpertCount, model.AttentionHeadCount / Math.Max(1, model.KeyValueHeadCount))
     {
-        KeepsExperts = model.PublishedQuantization is { Name: "MXFP4", Scope: QuantizationScope.RoutedExperts },
+        KeepsExperts = model.HasMxfp4Experts,
     };
 }
 

@@ -63,7 +63,7 @@ internal sealed record StepTimeCorrections(double TimePerOutputToken, double Tim
     /// <summary>The groups that a case belongs to, from the widest to the narrowest; * stands for any.</summary>
     public static string[] KeysOf(string? family, string engine, string gpu, PrecisionClass precision)
     {
-        string f = family ?? "", e = engine, g = gpu, p = precision.Key();
+        string f = family ?? "", e = engine, g = gpu, p = precision.ToString();
         return
         [
             $"{f}|*|*|*", $"*|{e}|{g}|*", $"{f}|{e}|*|*", $"{f}|*|*|{p}", $"*|{e}|*|{p}", $"{f}|{e}|{g}|*", $"{f}|{e}|*|{p}",

@@ -142,8 +142,8 @@ internal sealed class StepTimeFit
     {
         StepTimeShape shape = StepTimeShape.Of(c.Model, c.Quantization);
         string kind = shape.Class.ToString();
-        PrecisionClass precision = PrecisionClasses.Of(shape, c.Quantization, c.Gpu);
-        return [c.Engine, data.KeyOf(c.Gpu), precision.Key(), precision.OverheadKey(), kind, $"{kind}|{c.Engine}"];
+        PrecisionClass precision = PrecisionClasses.Of(shape, c);
+        return [c.Engine, data.KeyOf(c.Gpu), precision.ToString(), kind, $"{kind}|{c.Engine}"];
     }
 
     private StepTimeFitResult Solve()

@@ -29,7 +29,7 @@ internal static class StepTimeGroups
             StepTimeShape shape = StepTimeShape.Of(row.Case.Model, row.Case.Quantization);
             string[] keys = StepTimeCorrections.KeysOf(
                 plain.FamilyOf(row.Case.Model.Name), row.Case.Engine, plain.KeyOf(row.Case.Gpu),
-                PrecisionClasses.Of(shape, row.Case.Quantization, row.Case.Gpu));
+                PrecisionClasses.Of(shape, row.Case));
             StepTimeParts parts = StepTimeModel.Predict(row.Case, plain);
             if (row.TimePerOutputTokenMs is { } perToken)
             {

@@ -156,7 +156,7 @@ internal static class StepTimeModel
     {
         StepTimeShape shape = StepTimeShape.Of(c.Model, c.Quantization);
         string gpuKey = data.KeyOf(c.Gpu);
-        PrecisionClass precision = PrecisionClasses.Of(shape, c.Quantization, c.Gpu);
+        PrecisionClass precision = PrecisionClasses.Of(shape, c);
         StepTimeProfile p = data.ProfileOf(c.Engine, gpuKey, precision, shape.Class);
         Multiplication products = Multiplication.Of(shape, c.Quantization, c.Gpu);
         double h = shape.HiddenSize;

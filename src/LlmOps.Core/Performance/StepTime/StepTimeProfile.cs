@@ -1,4 +1,5 @@
 using LlmOps.Core.Hardware;
+using LlmOps.Core.Models;
 using LlmOps.Core.Precision;
 
 namespace LlmOps.Core.Performance.StepTime;
@@ -27,12 +28,6 @@ internal enum PrecisionClass
 
     /// <summary>Weights alone in 4 to 8 bits, multiplied in 16.</summary>
     Int4,
-
-    /// <summary>
-    /// The same where no such model was measured: all rows of the fit with weights alone in 4 bits are of Kimi-K2.5, a mixture with latent
-    /// attention. Weights count as there, but launches as in 16 bits, where activations are not converted either.
-    /// </summary>
-    WeightOnly,
 }
 
 internal static class PrecisionClasses
@@ -42,27 +37,15 @@ internal static class PrecisionClasses
     /// kernels (Marlin), and so the same evidence, as those that are always expanded; but for gpt-oss, whose MXFP4 experts were measured on
     /// GPUs without units for them.
     /// </summary>
-    public static PrecisionClass Of(StepTimeShape shape, Quantization quantization, GpuSpec gpu)
+    public static PrecisionClass Of(StepTimeShape shape, in StepTimeCase c) => Of(shape, c.Model, c.Quantization, c.Gpu);
+
+    private static PrecisionClass Of(StepTimeShape shape, LlmModel model, Quantization quantization, GpuSpec gpu) => shape.Precision switch
     {
-        bool isExpanded = shape.Precision switch
-        {
-            PrecisionClass.Int4 => true,
-            PrecisionClass.Fp8 => gpu.CapabilityNumber > 0 && gpu.DenseTflops.Fp8 is null && quantization.Name == "FP8",
-            PrecisionClass.Fp4 => gpu.CapabilityNumber > 0 && gpu.DenseTflops.Fp4 is null && quantization.Scope != QuantizationScope.RoutedExperts,
-            _ => false,
-        };
-        return !isExpanded ? shape.Precision
-            : shape.Class == ModelClass.LatentMixture ? PrecisionClass.Int4
-            : PrecisionClass.WeightOnly;
-    }
-
-    /// <summary>The same of what launching kernels takes.</summary>
-    public static string OverheadKey(this PrecisionClass precision) =>
-        (precision == PrecisionClass.WeightOnly ? PrecisionClass.Bits16 : precision).ToString();
-
-    /// <summary>The name in the coefficients' keys.</summary>
-    public static string Key(this PrecisionClass precision) =>
-        (precision == PrecisionClass.WeightOnly ? PrecisionClass.Int4 : precision).ToString();
+        PrecisionClass.Fp8 when gpu.CapabilityNumber > 0 && gpu.DenseTflops.Fp8 is null && quantization.Name == "FP8" => PrecisionClass.Int4,
+        PrecisionClass.Fp4 when gpu.CapabilityNumber > 0 && gpu.DenseTflops.Fp4 is null
+            && !(quantization.Name == "MXFP4" && model.HasMxfp4Experts) => PrecisionClass.Int4,
+        PrecisionClass own => own,
+    };
 }
 
 /// <summary>The element type of a matrix product.</summary>
@@ -81,7 +64,7 @@ internal sealed class StepTimeProfile
 {
     public StepTimeProfile(StepTimeData d, string engine, string gpu, PrecisionClass precision, ModelClass kind)
     {
-        string p = precision.Key(), c = kind.ToString(), ce = c + "|" + engine;
+        string p = precision.ToString(), c = kind.ToString(), ce = c + "|" + engine;
         FittedGpu scale = Scale(d, gpu);
         Norm = d["normExponent"];
         MemoryPerGBps = 1e6 * scale.MemoryBandwidthGBps * d["memoryEfficiencyByGpu", gpu];
@@ -104,8 +87,7 @@ internal sealed class StepTimeProfile
         ExpertImbalance = d["expertImbalance"];
         ExpertDrawExponent = d["expertDrawExponent"];
 
-        double overhead = d["overheadByGpu", gpu]
-            * d["overheadByPrecision", precision.OverheadKey()] * d["overheadByClassAndEngine", ce];
+        double overhead = d["overheadByGpu", gpu] * d["overheadByPrecision", p] * d["overheadByClassAndEngine", ce];
         Overhead = overhead;
         LayerMs = overhead * d["layerMs", engine];
         ExpertLayerMs = overhead * d["expertLayerMs", engine];
