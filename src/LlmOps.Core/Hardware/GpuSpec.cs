@@ -83,6 +83,9 @@ public sealed class GpuSpec
     /// <summary>Decimal GB/s from one GPU to the others in one direction, nominal.</summary>
     public required double GpuLinkGBps { get; init; }
 
+    /// <summary>Whether GPUs of a machine reach each other over the host's bus alone.</summary>
+    internal bool IsLinkedByPcie => GpuLink == "PCIe";
+
     public double? TdpWatts { get; init; }
 
     public string? Note { get; init; }

@@ -67,6 +67,9 @@ internal abstract class EngineMemory
     /// <summary>Whether what it allocates beside the cache grows with the sequences at once, and not with its settings.</summary>
     public virtual bool GrowsWithSequences => false;
 
+    /// <summary>Sequences that it runs at once at the most, however much memory there is: as set, or its default.</summary>
+    public virtual double MostSequences(in MemoryRequest request) => request.MaxSequences ?? double.MaxValue;
+
     /// <summary>Whether it refuses to start where one sequence of the greatest length that it accepts has no room.</summary>
     public virtual bool NeedsRoomForLongest => false;
 

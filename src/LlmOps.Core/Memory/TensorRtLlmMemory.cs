@@ -91,5 +91,7 @@ internal sealed class TensorRtLlmMemory : EngineMemory
 
     private static long MaxTokens(in MemoryRequest request) => request.MaxBatchedTokens ?? DefaultMaxTokens;
 
+    public override double MostSequences(in MemoryRequest request) => MaxSequences(request);
+
     private static long MaxSequences(in MemoryRequest request) => request.MaxSequences ?? DefaultMaxSequences;
 }

@@ -59,7 +59,7 @@ public static class PerformanceEstimator
             PredictsAhead = request.MultiTokenPrediction,
             InterruptsAnswers = memory.Engine == Engine.vLLM
                 && running < memory.BatchSize * request.AttentionRanks
-                && !(running / request.AttentionRanks >= memory.MaxSequences),
+                && !(running / request.AttentionRanks >= EngineMemory.Of(memory.Engine).MostSequences(memory)),
         };
     }
 
@@ -126,7 +126,7 @@ public static class PerformanceEstimator
     {
         long held = request.InputLength
             + (memory.Engine is Engine.vLLM or Engine.SGLang ? (request.OutputLength + 1) / 2 : request.OutputLength);
-        return Math.Min(ServingRoom.Sequences(memory, held), memory.MaxSequences ?? double.MaxValue);
+        return Math.Min(ServingRoom.Sequences(memory, held), EngineMemory.Of(memory.Engine).MostSequences(memory));
     }
 
     private static StepTimeBounds Bounds(in MemoryRequest memory, GpuSpec gpu)

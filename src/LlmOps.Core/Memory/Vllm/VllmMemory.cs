@@ -22,6 +22,8 @@ internal sealed class VllmMemory(VllmConstants? fitted = null) : EngineMemory
     /// <summary>v1/core/kv_cache_utils.py, check_enough_kv_cache_memory: "To serve at least one request with the model's max seq len".</summary>
     public override bool NeedsRoomForLongest => true;
 
+    public override double MostSequences(in MemoryRequest request) => VllmActivations.Limits(request, ConstantsOf(request)).Sequences;
+
     public override string Version(in MemoryRequest request) => request.EngineVersion?.Trim() ?? VllmConstants.Default.Name;
 
     public override int? BlockSize(in MemoryRequest request) => VllmKvLayout.Of(

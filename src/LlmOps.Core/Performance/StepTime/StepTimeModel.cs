@@ -204,8 +204,8 @@ internal static class StepTimeModel
         double exchanged = gpus == 1 ? 0 : 2.0 * shape.LayerCount * h * 2 * (2.0 * (gpus - 1) / gpus);
         double allReduce = gpus == 1
             ? 0
-            : 2 * shape.LayerCount * (c.AttentionRanks > 1 ? 0.5 : 1) * p.AllReduceMs
-                * (1 + (p.AllReduceGrowth * (Math.Log2(gpus) - 1)));
+            : 2 * shape.LayerCount * (c.AttentionRanks > 1 ? 0.5 : 1) * ((p.AllReduceMs * (1 + (p.AllReduceGrowth * (Math.Log2(gpus) - 1))))
+                + (c.Gpu.IsLinkedByPcie ? 2 * (gpus - 1) * p.PcieHopMs : 0));
         double transfer = exchanged * running * positions / link;
         double hops = (c.Stages - 1) * (p.AllReduceMs + (running * positions * h * 2 / link));
         double layers = (shape.LayerCount * p.LayerMs) + (shape.ExpertLayers * p.ExpertLayerMs)

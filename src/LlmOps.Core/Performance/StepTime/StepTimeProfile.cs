@@ -99,6 +99,7 @@ internal sealed class StepTimeProfile
         SequenceRootMs = d["sequenceRootMs"] / 10;
         AllReduceMs = overhead * d["allReduceMs", engine];
         AllReduceGrowth = d["allReduceGrowth"];
+        PcieHopMs = d["pcieHopMs"];
         LinkPerGBps = 1e6 * scale.LinkGBps * d["linkEfficiency"] * d["linkEfficiencyByEngine", engine];
         PromptInterference = d["promptInterference", engine];
         ChunkInterference = d["chunkInterference", engine];
@@ -199,6 +200,13 @@ internal sealed class StepTimeProfile
     public double AllReduceMs { get; }
 
     public double AllReduceGrowth { get; }
+
+    /// <summary>
+    /// What each of the 2(n - 1) hops of a ring of n GPUs takes longer that reach each other over PCIe. No row of the fit is of such
+    /// GPUs: the value lies between what one user's tokens take on 4 and on 8 RTX PRO 6000 (Qwen3-Coder-480B in AWQ 11.3 ms, GLM-4.6 in
+    /// FP8 28.9 ms; vLLM, cloudrift-ai/server-benchmark).
+    /// </summary>
+    public double PcieHopMs { get; }
 
     public double LinkPerGBps { get; }
 
