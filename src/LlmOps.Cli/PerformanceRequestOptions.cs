@@ -35,7 +35,7 @@ internal sealed class PerformanceRequestOptions
     private readonly Option<string[]> _utilization = DeploymentOptions.GpuMemoryUtilization();
 
     private readonly Option<string[]> _sequences = Options.List("--max-sequences", "N",
-        "Requests of a copy that may run at once; the others queue [default: as many as the KV cache holds]");
+        "Requests of a copy that may run at once; the others queue [default: the engine's limit, and as many as the KV cache holds]");
 
     private readonly Option<bool> _prediction = Options.Switch("--multi-token-prediction",
         "The model's own prediction layers guess tokens ahead");

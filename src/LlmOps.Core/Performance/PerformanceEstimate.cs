@@ -66,7 +66,7 @@ public sealed class PerformanceEstimate
     /// <summary>The least change that makes it fit; null where it does.</summary>
     public string? Remedy => Fits ? null : _remedy ??= MemoryRemedy.Find(_request.Memory with { BatchSize = 1 });
 
-    /// <summary>Requests that run at once in one copy: all users', or what the KV pool holds of them. The others queue.</summary>
+    /// <summary>Requests that run at once in one copy: all users', or what the KV pool and the engine's limit hold of them. The others queue.</summary>
     public double? RunningBatch => Fits ? _running : null;
 
     /// <summary>From sending a request to its first token, on average.</summary>

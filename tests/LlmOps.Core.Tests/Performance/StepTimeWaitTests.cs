@@ -97,6 +97,44 @@ public sealed class StepTimeWaitTests
         Assert.All(rates.Zip(rates.Skip(1)), pair => Assert.True(pair.Second >= pair.First * 0.999, string.Join(' ', rates)));
     }
 
+    /// <summary>Defaults of max_num_seqs (vLLM) and max_batch_size (TensorRT-LLM), which no room in the KV pool exceeds.</summary>
+    [Theory]
+    [InlineData(Engine.vLLM, "A100-80GB", null, 256)]
+    [InlineData(Engine.vLLM, "H100-80GB", null, 1024)]
+    [InlineData(Engine.vLLM, "A100-80GB", 700L, 700)]
+    [InlineData(Engine.TensorRtLlm, "H100-80GB", null, 2048)]
+    [InlineData(Engine.SGLang, "H100-80GB", null, 3000)]
+    public void Engines_run_no_more_sequences_than_their_limit(Engine engine, string gpu, long? limit, double running)
+    {
+        PerformanceEstimate estimate = PerformanceEstimator.Estimate(new PerformanceEstimateRequest(
+            new MemoryRequest(ModelCatalog.Get("Llama-3.2-1B"))
+            {
+                Engine = engine,
+                Gpu = GpuCatalog.Get(gpu),
+                BatchSize = 3000,
+                MaxSequences = limit,
+            },
+            64,
+            64));
+
+        Assert.Equal(running, estimate.RunningBatch);
+    }
+
+    /// <summary>160 all-reduces of 14 hops; the two cards differ in nothing else that the latency depends on.</summary>
+    [Fact]
+    public void Hops_of_an_all_reduce_take_longer_over_PCIe()
+    {
+        StepTimeParts With(string gpu) => StepTimeModel.Predict(
+            new StepTimeCase(ModelCatalog.Get("Llama-3.1-70B"), Quantization.Parse("FP16"), GpuCatalog.Get(gpu), "vLLM")
+            {
+                TensorRanks = 8,
+                InputLength = 512,
+                OutputLength = 256,
+            });
+
+        Assert.Equal(160 * 14 * 0.004, With("A100-PCIe-80GB").AllReduceLatency - With("A100-80GB").AllReduceLatency, 1e-9);
+    }
+
     private static PerformanceEstimate Estimate(string model, string gpu, int ranks, long users, long input, long output) =>
         PerformanceEstimator.Estimate(new PerformanceEstimateRequest(
             new MemoryRequest(ModelCatalog.Get(model))
