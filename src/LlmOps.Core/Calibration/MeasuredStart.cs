@@ -31,7 +31,7 @@ public sealed class MeasuredStart
         {
             Engine = measurement.Engine,
             EngineVersion = measurement.EngineVersion,
-            Quantization = QuantizationOf(measurement, model),
+            Quantization = measurement.Quantization is { } name ? Quantization.Parse(name) : null,
             KvCacheDataType = measurement.KvCacheDataType ?? KvCacheDataType.Auto,
             Parallelism = new Parallelism(
                 measurement.TensorParallelSize ?? 1,
@@ -133,14 +133,6 @@ public sealed class MeasuredStart
         Path = Measurement.Path,
         LineNumber = Measurement.LineNumber,
     };
-
-    /// <summary>
-    /// What the log says, unless it is the type that the checkpoint has anyway: then the published storage is exact.
-    /// </summary>
-    private static Quantization? QuantizationOf(ServerLogMeasurement measurement, LlmModel model) =>
-        measurement.Quantization is not { } name || (model.HasPublishedType && name == model.PublishedQuantization.Name)
-            ? null
-            : Quantization.Parse(name);
 
     /// <summary>Total memory differs from card to card of one kind by some MiB, and between kinds by far more.</summary>
     private static GpuSpec? GpuOf(ServerLogMeasurement measurement)

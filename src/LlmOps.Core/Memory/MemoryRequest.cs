@@ -124,11 +124,13 @@ public readonly record struct MemoryRequest(LlmModel Model)
 
     public MemoryEstimationParameter Parameters { get; init; } = MemoryEstimationParameter.Default;
 
-    /// <summary>The precision that is estimated.</summary>
-    public Quantization EffectiveQuantization => Quantization
-        ?? (Model.HasPublishedType
-            ? EngineMemory.Of(Engine).Loads(Model.PublishedQuantization, this)
-            : Precision.Quantization.Parse(Parameters.DefaultStorageDtype));
+    /// <summary>The precision that is estimated; the checkpoint's own where it is asked for by its name.</summary>
+    public Quantization EffectiveQuantization => Quantization is { } chosen ? Model.Named(chosen)
+        : Model.HasPublishedType ? EngineMemory.Of(Engine).Loads(Model.PublishedQuantization, this)
+        : Precision.Quantization.Parse(Parameters.DefaultStorageDtype);
+
+    /// <summary>Whether the weights are the checkpoint's own, and not converted.</summary>
+    internal bool IsCheckpoint => Quantization is null || ReferenceEquals(Model.Named(Quantization), Model.PublishedQuantization);
 
     /// <summary>Share of device memory that the engine may use.</summary>
     public double EffectiveUtilization => GpuMemoryUtilization ?? EngineMemory.Of(Engine).Utilization(this);

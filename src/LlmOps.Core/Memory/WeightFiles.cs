@@ -13,6 +13,7 @@ internal static class WeightFiles
     /// </summary>
     public static long Bytes(LlmModel model, Quantization quantization)
     {
+        quantization = model.Named(quantization);
         MemoryRequest request = new(model) { Quantization = quantization };
         bool isPublished = ReferenceEquals(quantization, model.PublishedQuantization);
         if (quantization.IsGguf || (isPublished && LlamaCppLayout.IsGguf(model)))
@@ -35,7 +36,7 @@ internal static class WeightFiles
     /// </summary>
     public static Evidence EvidenceOf(LlmModel model, Quantization quantization) =>
         model.Evidence != Evidence.Exact ? Evidence.Assumed
-        : ReferenceEquals(quantization, model.PublishedQuantization) ? Evidence.Exact
+        : ReferenceEquals(model.Named(quantization), model.PublishedQuantization) ? Evidence.Exact
         : quantization.IsGeneric || WeightCoverage.Differs(model, quantization) ? Evidence.Assumed
         : Evidence.Exact;
 }

@@ -194,6 +194,10 @@ public sealed class LlmModel
     internal WeightStorage? StorageIn(Quantization quantization) =>
         ReferenceEquals(quantization, PublishedQuantization) ? Storage : null;
 
+    /// <summary>What a format that was asked for by its name stands for: the checkpoint's own weights, where they are in that format.</summary>
+    internal Quantization Named(Quantization quantization) =>
+        HasPublishedType && quantization.Name == PublishedQuantization.Name ? PublishedQuantization : quantization;
+
     /// <summary>Bytes of a cached element where the KV-cache type is not chosen but the weights' may be.</summary>
     internal int KvElementBytesWith(Quantization weights) =>
         ReferenceEquals(weights, PublishedQuantization) ? KvElementBytes : weights.UnquantizedBits / 8;

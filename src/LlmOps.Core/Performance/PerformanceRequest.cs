@@ -36,7 +36,8 @@ public readonly record struct Workload(LlmModel Model, long BatchSize, long Inpu
 
     public long OutputTokens => BatchSize * OutputLength;
 
-    public Quantization EffectiveQuantization => Quantization ?? Model.PublishedQuantization;
+    /// <summary>The weights' format; the checkpoint's own where none is chosen, or that is by its name.</summary>
+    public Quantization EffectiveQuantization => Quantization is { } chosen ? Model.Named(chosen) : Model.PublishedQuantization;
 
     /// <exception cref="LlmOpsException">A value is out of bounds.</exception>
     public void Validate()

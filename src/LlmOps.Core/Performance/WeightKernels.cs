@@ -189,7 +189,7 @@ public static class WeightKernels
 
     /// <summary>Whether a GGUF file is served as it is, whatever types it has.</summary>
     private static bool IsOwnGguf(in MemoryRequest deployment) =>
-        deployment.Quantization is null && deployment.Engine == Engine.LlamaCpp && LlamaCppLayout.IsGguf(deployment.Model);
+        deployment.IsCheckpoint && deployment.Engine == Engine.LlamaCpp && LlamaCppLayout.IsGguf(deployment.Model);
 
     /// <summary>Whether times of that format were among the measurements that the model of times was fitted to.</summary>
     internal static bool IsMeasured(Quantization quantization) =>

@@ -112,7 +112,5 @@ public readonly record struct QuantizationComparisonRequest(Quantization? From, 
         }
     }
 
-    /// <summary>A format's name stands for the checkpoint where that is in the format.</summary>
-    private Quantization OfModel(Quantization quantization) =>
-        Model?.PublishedQuantization is { } published && published.Name == quantization.Name ? published : quantization;
+    private Quantization OfModel(Quantization quantization) => Model?.Named(quantization) ?? quantization;
 }

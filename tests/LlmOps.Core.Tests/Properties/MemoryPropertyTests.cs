@@ -27,6 +27,12 @@ public sealed class MemoryPropertyTests
                 MemoryBreakdown[]? wider = null;
                 foreach (string name in names)
                 {
+                    // A checkpoint in the format is what it is, often with more in 16 bits than a conversion leaves.
+                    if (name == request.Model.PublishedQuantization.Name)
+                    {
+                        continue;
+                    }
+
                     MemoryBreakdown[] stages = Stages(request with { Quantization = Quantization.Parse(name) });
                     AssertNoLarger(stages, wider, $"{request.Model} in {name}", bytes => bytes.ModelWeights);
                     wider = stages;

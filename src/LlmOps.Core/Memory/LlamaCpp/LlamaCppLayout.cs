@@ -94,7 +94,7 @@ internal sealed class LlamaCppLayout
     public static LlamaCppLayout Of(in MemoryRequest request)
     {
         (Quantization Quantization, bool AsPublished) key = (request.EffectiveQuantization,
-            request.Quantization is null || ReferenceEquals(request.Quantization, request.Model.PublishedQuantization));
+            request.IsCheckpoint);
         ConcurrentDictionary<(Quantization, bool), LlamaCppLayout> layouts = s_layouts.GetOrCreateValue(request.Model);
         return layouts.TryGetValue(key, out LlamaCppLayout? known)
             ? known

@@ -92,7 +92,7 @@ internal sealed class LlamaCppMemory : EngineMemory
         }
 
         Quantization quantization = request.EffectiveQuantization;
-        bool fromFile = request.Quantization is null && LlamaCppLayout.IsGguf(request.Model);
+        bool fromFile = request.IsCheckpoint && LlamaCppLayout.IsGguf(request.Model);
         if (!fromFile && GgufRecipe.Find(quantization) is null)
         {
             string nearest = quantization.BitsPerWeight > 6 ? "Q8_0" : "Q4_K_M";
