@@ -30,7 +30,7 @@ internal static class Program
         """.ReplaceLineEndings("\n");
 
     /// <summary>Further kinds of predictions are added here.</summary>
-    internal static IReportSection[] Sections() => [new VllmMemorySection(), new ServingSection(), new LlamaCppSection()];
+    internal static IReportSection[] Sections() => [new VllmMemorySection(), new ServingSection(), new ThroughputSection(), new LlamaCppSection()];
 
     internal static string Document(IEnumerable<IReportSection> sections) =>
         s_introduction + string.Concat(sections.Select(section => "\n" + section.Text().ReplaceLineEndings("\n")));
