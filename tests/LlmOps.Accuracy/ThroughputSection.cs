@@ -14,6 +14,7 @@ internal sealed class ThroughputSection : IReportSection
     private static readonly (string Reason, string Why)[] s_reasons =
     [
         ("chose pcieHopMs", "single users of cloudrift, Qwen3-Coder-480B on four and GLM-4.6 FP8 on eight RTX PRO 6000: the coefficient of all-reduces over PCIe was chosen by them"),
+        ("chose pipelineBubble", "TensorRT-LLM, Llama-3.3-70B on two, four and eight RTX PRO 6000: the coefficient of what pipeline stages wait for each other was chosen by them"),
         ("doubled", "dstack, two copies of four MI300X each: by the source's own note the rows of one copy, counted twice"),
     ];
 

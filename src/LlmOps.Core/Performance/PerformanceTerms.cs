@@ -23,7 +23,7 @@ internal static class PerformanceTerms
 
         double compute = p.ComputeBound + (p.Interference * p.TokensPerStep);
         double memory = p.Dense + p.Experts + p.Cache - p.ComputeBound;
-        double communication = p.AllReduceLatency + p.AllReduceTransfer + p.Hops;
+        double communication = p.AllReduceLatency + p.AllReduceTransfer + p.Hops + p.Bubble;
         double launches = p.Layers + p.Fixed + p.Sequences;
         double most = Math.Max(Math.Max(compute, memory), Math.Max(communication, launches));
         bool isRaised = times.TimePerOutputTokenMs > p.TimePerOutputToken + times.TokenCalibrationMs;
@@ -59,6 +59,7 @@ internal static class PerformanceTerms
         OfToken("CommunicationTransfer", p.AllReduceTransfer / tokens, "hidden states over the link between the GPUs");
         OfToken("PipelineHops", p.Hops / tokens, "hidden states from stage to stage; stages work on different sequences",
             isLlamaCpp ? fitted : Evidence.Assumed);
+        OfToken("PipelineBubbles", p.Bubble / tokens, "stages wait for the one with the longest step", Evidence.Assumed);
         OfToken("KernelLaunches", p.Layers / tokens, "a cost a layer, by kind of layer");
         OfToken("Scheduling", p.Fixed / tokens, "a cost a step");
         OfToken("SequenceOverhead", p.Sequences / tokens, "a cost a sequence, and a layer and root of the sequences");

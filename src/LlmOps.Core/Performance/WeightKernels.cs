@@ -180,9 +180,11 @@ public static class WeightKernels
     /// Whether kernels made for the format were among what the model of times was fitted to; those of other vendors' GPUs are
     /// other kernels.
     /// </summary>
-    internal static bool AreMeasured(in MemoryRequest deployment) => deployment.Gpu!.Vendor == Nvidia
+    internal static bool AreMeasured(in MemoryRequest deployment) => IsVendorMeasured(deployment.Gpu!)
         && (IsOwnGguf(deployment) || (IsMeasured(deployment.EffectiveQuantization)
             && Of(deployment, out _) == WeightKernel.Native));
+
+    internal static bool IsVendorMeasured(GpuSpec gpu) => gpu.Vendor == Nvidia;
 
     /// <summary>Whether weights are expanded to 16 bits before they are multiplied, whatever units the GPU has.</summary>
     internal static bool IsExpanded(Quantization quantization) => quantization is { IsQuantized: true, ComputeBytes: >= 2 };

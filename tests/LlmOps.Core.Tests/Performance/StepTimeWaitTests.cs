@@ -135,6 +135,19 @@ public sealed class StepTimeWaitTests
         Assert.Equal(160 * 14 * 0.004, With("A100-PCIe-80GB").AllReduceLatency - With("A100-80GB").AllReduceLatency, 1e-9);
     }
 
+    /// <summary>Stages wait for each other where there are sequences for more than one of them.</summary>
+    [Fact]
+    public void Pipelines_that_are_full_have_bubbles()
+    {
+        StepTimeParts With(int stages, double running) => StepTimeModel.Predict(
+            Case("vLLM") with { Stages = stages, Users = running, Running = running });
+
+        Assert.Equal(0, With(1, 64).Bubble);
+        Assert.Equal(0, With(4, 1).Bubble);
+        StepTimeParts full = With(4, 64);
+        Assert.Equal(0.3 * (full.Step - full.Bubble - full.Hops), full.Bubble, 1e-9);
+    }
+
     private static PerformanceEstimate Estimate(string model, string gpu, int ranks, long users, long input, long output) =>
         PerformanceEstimator.Estimate(new PerformanceEstimateRequest(
             new MemoryRequest(ModelCatalog.Get(model))

@@ -76,8 +76,12 @@ internal static class StepTimeModel
             + (shape.LatentLayers * p.LatentLayerMs) + (shape.LinearLayers * p.LinearLayerMs)
             + (shape.IndexerLayers * p.IndexerLayerMs);
         double sequences = (perRank * p.SequenceMs) + (p.SequenceRootMs * shape.LayerCount * Math.Sqrt(perRank));
-        double rest = allReduce + transfer + hops + layers + p.StepMs + sequences;
-        double step = denseMs + expertMs + cacheMs + rest;
+
+        // Stages that work at the same time wait for the one with the longest step: the more, the longer.
+        double bubbles = Math.Max(Math.Min(c.Running, c.Stages) - 1, 0) * p.PipelineBubble;
+        double rest = allReduce + transfer + layers + p.StepMs + sequences;
+        double work = denseMs + expertMs + cacheMs + rest;
+        double step = (work * (1 + bubbles)) + hops;
 
         // A prompt.
         double input = c.InputLength;
@@ -133,7 +137,7 @@ internal static class StepTimeModel
         double reference = ReferenceBandwidth(c.Gpu);
         double referenceStep = reference == c.Gpu.MemoryBandwidthGBps
             ? step
-            : rest + decoding.Sum(reference * p.MemoryPerGBps, p);
+            : ((rest + decoding.Sum(reference * p.MemoryPerGBps, p)) * (1 + bubbles)) + hops;
         double load = others * oneMore * tokensPerStep / (c.OutputLength * referenceStep);
         double waiting = (p.Wait * oneMore * load / (1 + (0.1 * load)))
             + (p.Burst * (c.IsSteadyLoad ? p.BurstOfSteadyLoad : 1) * others * oneMore)
@@ -148,6 +152,7 @@ internal static class StepTimeModel
             AllReduceLatency = allReduce,
             AllReduceTransfer = transfer,
             Hops = hops,
+            Bubble = work * bubbles,
             Layers = layers,
             Fixed = p.StepMs,
             Sequences = sequences,

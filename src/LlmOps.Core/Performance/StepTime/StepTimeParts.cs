@@ -21,6 +21,9 @@ internal readonly record struct StepTimeParts
 
     public double Hops { get; init; }
 
+    /// <summary>What pipeline stages wait for each other.</summary>
+    public double Bubble { get; init; }
+
     /// <summary>Of <see cref="Dense"/>, <see cref="Experts"/> and <see cref="Cache"/> what is bound by arithmetic.</summary>
     public double ComputeBound { get; init; }
 

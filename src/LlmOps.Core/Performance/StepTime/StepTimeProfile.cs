@@ -100,6 +100,7 @@ internal sealed class StepTimeProfile
         AllReduceMs = overhead * d["allReduceMs", engine];
         AllReduceGrowth = d["allReduceGrowth"];
         PcieHopMs = d["pcieHopMs"];
+        PipelineBubble = d["pipelineBubble"];
         LinkPerGBps = 1e6 * scale.LinkGBps * d["linkEfficiency"] * d["linkEfficiencyByEngine", engine];
         PromptInterference = d["promptInterference", engine];
         ChunkInterference = d["chunkInterference", engine];
@@ -207,6 +208,12 @@ internal sealed class StepTimeProfile
     /// FP8 28.9 ms; vLLM, cloudrift-ai/server-benchmark).
     /// </summary>
     public double PcieHopMs { get; }
+
+    /// <summary>
+    /// Share of a step that each pipeline stage but the first adds to it. No row of the fit has more than one: chosen by Llama-3.3-70B in
+    /// NVFP4 on 1, 2, 4 and 8 RTX PRO 6000, whose throughput grows 3.6 to 5.5 times (perf-overview of TensorRT-LLM 1.0).
+    /// </summary>
+    public double PipelineBubble { get; }
 
     public double LinkPerGBps { get; }
 
