@@ -141,8 +141,9 @@ public static class PerformanceEstimator
         StepTimeData data = StepTimeData.Instance;
         string? family = data.FamilyOf(memory.Model.Name);
         bool knowsGpu = data.KeyOf(gpu).Length > 0, knowsEngine = IsFitted(memory.Engine);
+        PrecisionClass precision = StepTimeShape.Of(memory.Model, memory.EffectiveQuantization).Precision;
         bool isKnown = family is not null && knowsGpu && knowsEngine
-            && data.TimePerOutputTokenGroups.ContainsKey($"{family}|{EnumNames.Of(memory.Engine)}|{gpu.Name}|*");
+            && data.TimePerOutputTokenGroups.ContainsKey($"{family}|{EnumNames.Of(memory.Engine)}|{gpu.Name}|{precision}");
         StepTimeBounds bounds = data.BoundsWithout(isKnown ? "known" : "combination");
         if (family is null)
         {
