@@ -67,6 +67,10 @@ Describe 'Find-LlmParallelism' {
         $result.Output.Count | Should -Be 0
         $result.Warnings.Count | Should -Be 1
         "$($result.Warnings[0])" | Should -BeLike '*Llama-3.1-405B*1, 4 x H100-80GB*closest is TP2 PP2*short by*-IncludeRejected*'
+
+        $result = Invoke-Recorded { Find-LlmParallelism Llama-3.1-8B V100-32GB -Quantization Q4_K_M -GpuCount 1, 2 }
+        $result.Output.Count | Should -Be 0
+        "$($result.Warnings[0])" | Should -BeLike 'No layout of Llama-3.1-8B in Q4_K_M on V100-32GB can be ranked: times of Q4_K_M are predicted for llama.cpp alone*'
     }
 
     It 'knows odd numbers of GPUs, latent caches, experts and state-space layers' {

@@ -41,15 +41,15 @@ public static class ParallelismFinder
         new PerformanceEstimateRequest(
             deployment with { Parallelism = Parallelism.None }, request.InputLength, request.OutputLength).Validate();
 
-        // Without kernels for the format no layout works.
-        string? missing = WeightKernels.Of(deployment, out string? note) == WeightKernel.Missing ? note : null;
+        // Of weights that cannot be served on the GPU, or not timed, no layout is better than another.
+        string? untimed = WeightKernels.WhyNotTimed(deployment);
         List<ParallelismLayout> found = [];
         foreach (int count in request.GpuCounts.Distinct())
         {
             foreach (ParallelLayout layout in ParallelLayout.Of(deployment.Model, count, deployment.Engine))
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                found.Add((missing ?? ParallelismLimits.Refusal(deployment, layout)) is { } reason
+                found.Add((untimed ?? ParallelismLimits.Refusal(deployment, layout)) is { } reason
                     ? Describe(request, layout, count, new Outcome(reason))
                     : Evaluate(request, layout, count));
             }

@@ -117,6 +117,12 @@ public sealed class FindLlmParallelismCommand : LoadCmdlet
     private static string NothingFits(in ParallelismRequest request, IReadOnlyList<ParallelismLayout> layouts)
     {
         ParallelismLayout? closest = layouts.Where(layout => layout.TotalGiB is not null).MinBy(layout => layout.TotalGiB);
+        if (closest is null && layouts.Select(layout => layout.RejectionReason).Distinct().Count() == 1)
+        {
+            return $"No layout of {request.Deployment.Model.Name} in {request.Deployment.EffectiveQuantization} on {request.Deployment.Gpu} "
+                + $"can be ranked: {layouts[0].RejectionReason}. -IncludeRejected shows each.";
+        }
+
         string counts = string.Join(", ", request.GpuCounts.Select(count => count.ToString(CultureInfo.InvariantCulture)));
         return $"{request.Deployment.Model.Name} in {request.Deployment.EffectiveQuantization} fits no layout of {counts} x "
             + $"{request.Deployment.Gpu}" + (closest is null ? "" : $"; closest is {closest.Layout}, {closest.RejectionReason}")

@@ -152,8 +152,9 @@ public sealed class ParallelismFinderTests
         Assert.NotEqual(Key(ranked[0]), Key(ranked[^1]));
     }
 
+    /// <summary>The optimizer refuses them with the same reason.</summary>
     [Fact]
-    public void Formats_without_kernels_are_refused_and_others_that_were_not_measured_noted()
+    public void Formats_without_kernels_and_others_that_were_not_measured_are_refused()
     {
         ParallelismRequest request = Request("Llama-3.1-8B", "V100-32GB", 1);
         MemoryRequest In(string format) => request.Deployment with { Quantization = Precision.Quantization.Parse(format) };
@@ -162,9 +163,23 @@ public sealed class ParallelismFinderTests
         Assert.Null(missing.Rank);
         Assert.Equal("vLLM has no kernels for AWQ on V100-32GB", missing.RejectionReason);
 
-        ParallelismLayout noted = ParallelismFinder.Find(request with { Deployment = In("GPTQ") }).Single();
-        Assert.Equal((1, Evidence.Assumed), (noted.Rank, noted.Evidence));
-        Assert.Contains("the kernels for GPTQ on V100-32GB were not measured", noted.Notes);
+        GpuInstance machine = new()
+        {
+            Provider = "Test", Name = "machine", Region = "here", Gpu = GpuCatalog.Get("V100-32GB"), GpuCount = 1, UsdPerHour = 1, PriceSource = "none",
+        };
+        foreach (string format in new[] { "AWQ", "GPTQ", "Q4_K_M", "NF4", "FP8", "FP16" })
+        {
+            ParallelismLayout layout = ParallelismFinder.Find(request with { Deployment = In(format) }).Single();
+            InstanceEvaluation instance = InstanceOptimizer.Evaluate(
+                new OptimizationRequest(new Workload(request.Deployment.Model, 1, 512, 256) { Quantization = Precision.Quantization.Parse(format) }),
+                [machine]).Single();
+            Assert.Equal(instance.RejectionReason, layout.RejectionReason);
+            Assert.Equal(instance.Rank, layout.Rank);
+            Assert.Equal(format == "FP16", layout.Rank == 1);
+        }
+
+        Assert.StartsWith("times of Q4_K_M are predicted for llama.cpp alone",
+            ParallelismFinder.Find(request with { Deployment = In("Q4_K_M") }).Single().RejectionReason, StringComparison.Ordinal);
     }
 
     [Fact]
