@@ -19,5 +19,14 @@ public static class Units
 
     public const double TokensPerMillion = 1e6;
 
+    /// <summary>Decimals of a USD that amounts are shown with.</summary>
+    private const int MoneyDecimals = 6;
+
     public static double ToGiB(double bytes) => bytes / BytesPerGiB;
+
+    /// <summary>
+    /// An amount in USD as it is shown, without the noise that sums and products of prices have in their last digits: 965.936 and
+    /// not 965.9359999999999. Budgets and rankings are held against what was computed.
+    /// </summary>
+    public static double Money(double usd) => Math.Round(usd, MoneyDecimals);
 }

@@ -42,8 +42,8 @@ internal static class OptimizeCommand
                 return ExitCode.BadInput;
             }
 
-            if (new StalePriceNotice(terminal.Clock).About(shown.Where(e => e.Provider != InstanceOptimizer.PublishedProvider)
-                .Select(e => (e.Provider ?? "", e.PriceDate, e.PriceSource))) is { } stale)
+            if (new StalePriceNotice(terminal.Clock).About(shown.Where(e => e.UsdPerHour is not null && e.Provider != InstanceOptimizer.PublishedProvider)
+                .Select(e => (e.Provider ?? "", e.PriceDate, e.PriceSource!))) is { } stale)
             {
                 diagnostics.Warning(stale);
             }

@@ -19,7 +19,7 @@ internal static class OptimizationReport
         Column.Text<InstanceEvaluation>("GPUs", Gpus),
         Column.Number<InstanceEvaluation>("Offload %", "N1", e => 100 * e.OffloadRatio) with { DropOrder = 1 },
         Column.Number<InstanceEvaluation>("TPS", "N2", e => e.TokensPerSecond),
-        Column.Number<InstanceEvaluation>("USD/h", "N3", e => e.UsdPerHour),
+        Column.Number<InstanceEvaluation>("USD/h all", "N3", e => e.UsdPerHourTotal),
         Column.Number<InstanceEvaluation>("Tokens/USD", "N0", e => e.CostEfficiency),
         Column.Number<InstanceEvaluation>("USD/1M tokens", "N3", e => e.UsdPerMillionTokens) with { DropOrder = 3 },
     ];
@@ -31,7 +31,7 @@ internal static class OptimizationReport
     [
         Column.Text<InstanceEvaluation>("Instance", e => e.Instance),
         Column.Text<InstanceEvaluation>("GPUs", Gpus),
-        Column.Number<InstanceEvaluation>("USD/h", "N3", e => e.UsdPerHour) with { DropOrder = 1 },
+        Column.Number<InstanceEvaluation>("USD/h all", "N3", e => e.UsdPerHourTotal) with { DropOrder = 1 },
         Column.Text<InstanceEvaluation>("Rejected because", e => e.RejectionReason),
     ];
 
@@ -185,7 +185,8 @@ internal static class OptimizationReport
 
         lines.Add($"KV Cache offloading ratio: {100 * best.OffloadRatio:0.0}%");
         lines.Add($"TPS: {best.TokensPerSecond:0.00} tokens/second");
-        lines.Add($"Hourly cost: ${best.UsdPerHour:0.00##}{Plan(request.PriceType)}");
+        string machines = best.InstanceCount > 1 ? string.Create(terminal.Culture, $"; all {best.InstanceCount} instances ${best.UsdPerHourTotal:0.00##}") : "";
+        lines.Add($"Hourly cost: ${best.UsdPerHour:0.00##}{Plan(request.PriceType)}{machines}");
         if (request.Objectives.TokensPerSecond is { } slo)
         {
             lines.Add($"Cost efficiency: {best.CostEfficiency:0.00} tokens/$ (at the SLO of {slo:0.###} TPS)");
@@ -201,7 +202,7 @@ internal static class OptimizationReport
         }
 
         lines.Add($"Price date: {PriceDate(terminal, best)}");
-        Paragraph.Write(terminal, "Price source: ", best.PriceSource);
+        Paragraph.Write(terminal, "Price source: ", best.PriceSource!);
         lines.Add($"");
         lines.Add($"Performance details:");
         lines.Add($"Prefill time: {best.PrefillSeconds:0.0000} seconds");

@@ -58,9 +58,9 @@ internal static class BatchEvaluation
             TokensPerSecondHigh = feasible ? countedTokens / (best.Floor.PrefillSeconds + best.Floor.DecodeSeconds) : null,
             TokensCounted = model.CountsInputTokens ? "InputAndOutput" : "Output",
             OutputTokensPerSecond = feasible ? w.OutputTokens / best.TotalSeconds : null,
-            UsdPerHour = price ?? instance.UsdPerHour,
-            PriceDate = price is null ? instance.PriceDate : instance.DateOf(request.PriceType),
-            PriceSource = price is null ? instance.PriceSource : instance.SourceOf(request.PriceType),
+            UsdPerHour = price,
+            PriceDate = price is null ? null : instance.DateOf(request.PriceType),
+            PriceSource = price is null ? null : instance.SourceOf(request.PriceType),
             CostEfficiency = tps is { } own
                 ? CostEfficiency(model, countedTokens, Math.Min(own, request.Objectives.TokensPerSecond ?? double.PositiveInfinity), price!.Value)
                 : null,

@@ -103,9 +103,15 @@ public sealed class ConfigurationCandidate
     /// <summary>Instances that are rented, whole ones.</summary>
     public double? InstanceCount { get; init; }
 
-    /// <summary>The whole instance's.</summary>
+    /// <summary>For one instance, with all of its GPUs; with Simple for one GPU.</summary>
     public double? UsdPerHour { get; init; }
 
+    /// <summary>
+    /// For all that is rented: <see cref="InstanceCount"/> times <see cref="UsdPerHour"/>, with Simple <see cref="GpusNeeded"/> times it.
+    /// </summary>
+    public double? UsdPerHourTotal => (InstanceCount ?? GpusNeeded) * UsdPerHour is { } cost ? Units.Money(cost) : null;
+
+    /// <summary><see cref="UsdPerHour"/> over the GPUs of the instance.</summary>
     public double? UsdPerGpuHour { get; init; }
 
     /// <summary>The day of the price; null where its source is not dated.</summary>
@@ -119,7 +125,8 @@ public sealed class ConfigurationCandidate
     /// <summary>Hours of a month that are paid: 730, with Simple 720.</summary>
     public double HoursPerMonth { get; init; }
 
-    public double? UsdPerMonth { get; init; }
+    /// <summary>For all that is rented, <see cref="HoursPerMonth"/>; null where nothing can be.</summary>
+    public double? UsdPerMonth => Cost is { } cost ? Units.Money(cost) : null;
 
     public double? UsdPerRequest { get; init; }
 
@@ -133,6 +140,9 @@ public sealed class ConfigurationCandidate
 
     /// <summary>Ground of the latency: Assumed with Simple, whose factors have no source.</summary>
     public required Evidence Evidence { get; init; }
+
+    /// <summary><see cref="UsdPerMonth"/> as it is computed.</summary>
+    internal double? Cost { get; init; }
 
     /// <summary>Why it is not ranked; null where it is.</summary>
     public string? RejectionReason { get; init; }

@@ -54,10 +54,10 @@ internal sealed class FittedEvaluation
     {
         Workload w = _request.Workload;
         double? price = instance.Price(_request.PriceType);
-        double cost = (price ?? instance.UsdPerHour) * way.Machines;
+        double? cost = price * way.Machines;
         string? rejection = way.Rejection ?? (price is null ? $"no {_request.PriceType} price is known" : null);
         bool feasible = rejection is null;
-        double monthly = cost * Units.HoursPerMonth;
+        double? monthly = cost * Units.HoursPerMonth;
         bool exceedsBudget = feasible && way.MissedObjective is null && monthly > _request.BudgetUsdPerMonth;
         string? missed = exceedsBudget
             ? FormattableString.Invariant($"{monthly:0.##} USD a month exceed the budget of {_request.BudgetUsdPerMonth:0.##}")
@@ -110,9 +110,9 @@ internal sealed class FittedEvaluation
             TokensPerSecondHigh = tps * (way.Arrivals is null ? bounds.High : 1),
             TokensCounted = "Output",
             OutputTokensPerSecond = tps,
-            UsdPerHour = price ?? instance.UsdPerHour,
-            PriceDate = price is null ? instance.PriceDate : instance.DateOf(_request.PriceType),
-            PriceSource = price is null ? instance.PriceSource : instance.SourceOf(_request.PriceType),
+            UsdPerHour = price,
+            PriceDate = price is null ? null : instance.DateOf(_request.PriceType),
+            PriceSource = price is null ? null : instance.SourceOf(_request.PriceType),
             CostEfficiency = tokensPerHour / cost,
             UsdPerMillionTokens = cost / (tps * Units.SecondsPerHour) * Units.TokensPerMillion,
             Bottleneck = way.OffloadRatio > 0 && isTimed && HostMs(way) > way.Details!.TimePerOutputTokenMs

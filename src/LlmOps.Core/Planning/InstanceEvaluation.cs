@@ -141,11 +141,14 @@ public sealed class InstanceEvaluation
     /// <summary>Generated tokens a second.</summary>
     public double? OutputTokensPerSecond { get; init; }
 
-    /// <summary>For one instance.</summary>
-    public double UsdPerHour { get; init; }
+    /// <summary>For one instance; null, like all money, where no price of the kind that is asked for is known.</summary>
+    public double? UsdPerHour { get; init; }
+
+    /// <summary>For all instances: <see cref="InstanceCount"/> times <see cref="UsdPerHour"/>.</summary>
+    public double? UsdPerHourTotal => Cost is { } cost ? Units.Money(cost) : null;
 
     /// <summary>For all instances, 730 hours.</summary>
-    public double UsdPerMonth => InstanceCount * UsdPerHour * Units.HoursPerMonth;
+    public double? UsdPerMonth => Cost is { } cost ? Units.Money(cost * Units.HoursPerMonth) : null;
 
     /// <summary>The day of the price; null where its source is not dated.</summary>
     public DateOnly? PriceDate { get; init; }
@@ -153,7 +156,7 @@ public sealed class InstanceEvaluation
     /// <summary>Days since <see cref="PriceDate"/>, now.</summary>
     public int? PriceAgeDays => PriceAge.Days(PriceDate);
 
-    public required string PriceSource { get; init; }
+    public required string? PriceSource { get; init; }
 
     /// <summary>Tokens for a USD at the throughput that is asked for: the SLO, or the instance's own without one.</summary>
     public double? CostEfficiency { get; init; }
@@ -169,6 +172,9 @@ public sealed class InstanceEvaluation
     /// What the times rest on: Fitted where the engine, such a layout and weights in such a format were measured, else Assumed.
     /// </summary>
     public Evidence Evidence { get; init; } = Evidence.Assumed;
+
+    /// <summary><see cref="UsdPerHourTotal"/> as it is computed.</summary>
+    internal double? Cost => InstanceCount * UsdPerHour;
 
     /// <summary>Whether it keeps all objectives, and costs more than the budget.</summary>
     internal bool ExceedsBudget { get; init; }
@@ -196,5 +202,5 @@ public sealed class InstanceEvaluation
     public string? Explanation { get; internal set; }
 
     public override string ToString() =>
-        FormattableString.Invariant($"{Instance}: {TokensPerSecond:0.00} tokens/s, {UsdPerHour:0.00} USD/h");
+        FormattableString.Invariant($"{Instance}: {TokensPerSecond:0.00} tokens/s, {UsdPerHourTotal:0.00} USD/h");
 }

@@ -81,10 +81,10 @@ public static class InstanceOptimizer
     public static InstanceEvaluation? Closest(IReadOnlyList<InstanceEvaluation> rejected, out bool isCheapest)
     {
         InstanceEvaluation? cheapest = rejected.Where(e => e.ExceedsBudget)
-            .OrderBy(e => e.UsdPerMonth).ThenByDescending(e => e.TokensPerSecond).FirstOrDefault();
+            .OrderBy(e => e.Cost).ThenByDescending(e => e.TokensPerSecond).FirstOrDefault();
         isCheapest = cheapest is not null;
         return cheapest
-            ?? rejected.Where(e => e.Feasible).OrderByDescending(e => e.TokensPerSecond).ThenBy(e => e.UsdPerMonth).FirstOrDefault();
+            ?? rejected.Where(e => e.Feasible).OrderByDescending(e => e.TokensPerSecond).ThenBy(e => e.Cost).FirstOrDefault();
     }
 
     /// <summary>Why most of them cannot run.</summary>

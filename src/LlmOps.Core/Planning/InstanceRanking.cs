@@ -28,6 +28,8 @@ internal static class InstanceRanking
         ranked.AddRange(evaluations
             .Where(e => !(e.Feasible && e.MeetsSlo))
             .OrderByDescending(e => e.TokensPerSecond)
+            .ThenBy(e => e.UsdPerHour is null)
+            .ThenBy(e => e.Feasible ? null : e.RejectionReason, StringComparer.Ordinal)
             .ThenBy(e => e.Instance, StringComparer.Ordinal));
         return ranked;
     }
@@ -99,7 +101,7 @@ internal static class InstanceRanking
     {
         List<string> parts = [];
         Add(a.CostEfficiency, b.CostEfficiency, "more tokens for a USD", "fewer tokens for a USD");
-        Add(a.UsdPerHour * a.InstanceCount, b.UsdPerHour * b.InstanceCount, "more an hour", "less an hour");
+        Add(a.Cost, b.Cost, "more an hour", "less an hour");
         Add(a.TokensPerSecond, b.TokensPerSecond, "more throughput", "less throughput");
         Add(Wait(a), Wait(b), "slower answers", "faster answers");
         if (a.OffloadRatio > 0 != b.OffloadRatio > 0)

@@ -81,7 +81,7 @@ public static class SimpleConfigurations
             UsdPerGpuHour = usdPerHour,
             PriceSource = PriceSource,
             HoursPerMonth = HoursOfMonth,
-            UsdPerMonth = usdPerMonth,
+            Cost = usdPerMonth,
             UsdPerRequest = usdPerRequest,
             Score = ConfigurationRanking.Score(request, latency, usdPerRequest),
             MeetsSla = latency <= request.TargetLatencyMs,

@@ -247,8 +247,8 @@ public sealed class FindOptimalGpuInstanceCommand : InstanceSelectionCmdlet
         List<InstanceEvaluation> shown = [.. evaluations.Where(e => e.Rank is not null || IncludeRejected)];
 
         // The prices that InferSave published belong to its experiment.
-        WarnOfStalePrices(shown.Where(e => e.Provider != InstanceOptimizer.PublishedProvider)
-            .Select(e => (e.Provider ?? "", e.PriceDate, e.PriceSource)));
+        WarnOfStalePrices(shown.Where(e => e.UsdPerHour is not null && e.Provider != InstanceOptimizer.PublishedProvider)
+            .Select(e => (e.Provider ?? "", e.PriceDate, e.PriceSource!)));
         foreach (InstanceEvaluation evaluation in shown)
         {
             WriteObject(evaluation);

@@ -28,7 +28,7 @@ public sealed class FittedOptimizerTests
         Assert.Equal(estimate.TimePerOutputTokenMs!.Value, best.TimePerOutputTokenMs!.Value, 1e-6);
         Assert.Equal(estimate.TokensPerSecond!.Value, best.TokensPerSecond!.Value, 1e-6);
         Assert.Equal(estimate.TokensPerSecondLow!.Value, best.TokensPerSecondLow!.Value, 1e-6);
-        Assert.Equal(best.UsdPerHour / best.TokensPerSecond.Value / 3600 * 1e6, best.UsdPerMillionTokens!.Value, 1e-9);
+        Assert.Equal(best.UsdPerHour!.Value / best.TokensPerSecond.Value / 3600 * 1e6, best.UsdPerMillionTokens!.Value, 1e-9);
     }
 
     /// <summary>What is not known of an instance that cannot run the job is no number: a price of 0 would win every comparison.</summary>
@@ -125,7 +125,8 @@ public sealed class FittedOptimizerTests
             Assert.Equal(60 * 256, e.TokensPerSecond!.Value, 1e-9);
             Assert.True(e.InstanceCount * e.MaxRequestsPerSecond >= 60 * (1 - 1e-9));
             Assert.True(e.InstanceCount == 1 || (e.InstanceCount - 1) * e.MaxRequestsPerSecond < 60 * 1.002, $"{e.Instance}");
-            Assert.Equal(e.InstanceCount * e.UsdPerHour * 730, e.UsdPerMonth, 1e-6);
+            Assert.Equal(e.InstanceCount * e.UsdPerHour!.Value, e.UsdPerHourTotal!.Value, 5e-7);
+            Assert.Equal(e.InstanceCount * e.UsdPerHour.Value * 730, e.UsdPerMonth!.Value, 1e-6);
         });
         Assert.Equal(ranked.Select(e => e.UsdPerMonth).Order(), ranked.Select(e => e.UsdPerMonth));
     }

@@ -25,6 +25,34 @@ public sealed class InfeasibleEvaluationTests
         Assert.All(all.Where(e => !e.Feasible), e => Assert.Null(e.UsdPerMillionTokens ?? e.PrefillSeconds ?? e.DecodeSeconds ?? e.TotalSeconds));
     }
 
+    /// <summary>An on-demand price in a column of spot prices would be taken for one.</summary>
+    [Theory]
+    [InlineData(PerformanceModelName.Fitted)]
+    [InlineData(PerformanceModelName.Roofline)]
+    public void Money_that_is_not_known_is_no_number_and_comes_last(PerformanceModelName model)
+    {
+        OptimizationRequest request = new(new Workload(ModelCatalog.Get("Llama-3.1-70B"), 1, 512, 256))
+        {
+            PerformanceModel = model,
+            PriceType = PriceType.Spot,
+        };
+        IReadOnlyList<InstanceEvaluation> all = InstanceOptimizer.Evaluate(
+            request, [.. InstanceCatalog.CheapestRegions(InstanceCatalog.BuiltIn.Where(i => i.Provider == "AWS"), PriceType.Spot)]);
+        List<InstanceEvaluation> unpriced = [.. all.Where(e => e.UsdPerHour is null)];
+
+        Assert.NotEmpty(unpriced);
+        Assert.Contains(unpriced, e => e.RejectionReason == "no Spot price is known");
+        Assert.All(unpriced, e => Assert.Equal(
+            (null, null, null, null, null, null, null),
+            (e.UsdPerHourTotal, e.UsdPerMonth, e.UsdPerMillionTokens, e.CostEfficiency, e.PriceDate, e.PriceAgeDays, e.PriceSource)));
+        Assert.Contains(all, e => e is { Feasible: false, UsdPerHour: not null, PriceSource: not null });
+        Assert.Equal(all.TakeLast(unpriced.Count), unpriced);
+        foreach (InstanceEvaluation e in all.Where(e => e.UsdPerHour is not null))
+        {
+            Assert.Contains(InstanceCatalog.BuiltIn, i => i.Name == e.Instance && i.Region == e.Region && i.SpotUsdPerHour == e.UsdPerHour);
+        }
+    }
+
     [Fact]
     public void What_comes_nearest_is_the_cheapest_where_the_budget_is_all_that_is_missed()
     {

@@ -48,13 +48,12 @@ public static class FleetPlanner
             .Shares(kinds, counts, out double scale);
         return new GpuFleet(asked, new List<GpuFleetMember>(kinds
             .Select(kind => Member(asked, options[kind], counts[kind], shares[kind]))
-            .OrderByDescending(member => member.UsdPerHour)
-            .ThenBy(member => member.Instance, StringComparer.Ordinal)))
+            .OrderByDescending(member => member.Cost)
+            .ThenBy(member => member.Instance, StringComparer.Ordinal)), solution.LowerBound)
         {
             HeadroomPercent = 100 * (scale - 1),
             CheapestSingleType = CheapestSingleType(asked, options, loads),
             IsOptimal = solution.IsOptimal,
-            LowerBoundUsdPerHour = solution.LowerBound,
         };
     }
 

@@ -6,11 +6,13 @@ namespace LlmOps.Core.Planning.Fleets;
 public sealed class GpuFleet
 {
     private readonly FleetRequest _request;
+    private readonly double _lowerBound;
 
-    internal GpuFleet(FleetRequest request, IReadOnlyList<GpuFleetMember> members)
+    internal GpuFleet(FleetRequest request, IReadOnlyList<GpuFleetMember> members, double lowerBound)
     {
         _request = request;
         Members = members;
+        _lowerBound = lowerBound;
     }
 
     public string ModelName => _request.Deployment.Model.Name;
@@ -56,13 +58,14 @@ public sealed class GpuFleet
     /// <summary>Output tokens that the requests come to in a second.</summary>
     public double TokensPerSecond => Members.Sum(member => member.TokensPerSecond);
 
-    public double UsdPerHour => Members.Sum(member => member.UsdPerHour);
+    /// <summary>For all instances of the fleet.</summary>
+    public double UsdPerHour => Units.Money(Cost);
 
-    /// <summary>In 730 hours.</summary>
-    public double UsdPerMonth => UsdPerHour * Units.HoursPerMonth;
+    /// <summary>For all instances of the fleet, 730 hours.</summary>
+    public double UsdPerMonth => Units.Money(Cost * Units.HoursPerMonth);
 
     /// <summary>USD for a million output tokens at the requests that were asked for.</summary>
-    public double UsdPerMillionTokens => UsdPerHour / (TokensPerSecond * Units.SecondsPerHour) * Units.TokensPerMillion;
+    public double UsdPerMillionTokens => Cost / (TokensPerSecond * Units.SecondsPerHour) * Units.TokensPerMillion;
 
     /// <summary>
     /// How many percent more requests of the same sizes the fleet carries within <see cref="TargetUtilization"/>, with all of its
@@ -82,19 +85,22 @@ public sealed class GpuFleet
     public required GpuFleetMember? CheapestSingleType { get; init; }
 
     /// <summary>What the fleet saves against it; null where there is none.</summary>
-    public double? SavingPercent => CheapestSingleType is { } single ? 100 * (1 - (UsdPerHour / single.UsdPerHour)) : null;
+    public double? SavingPercent => CheapestSingleType is { } single ? 100 * (1 - (Cost / single.Cost)) : null;
 
     /// <summary>Whether it is proved that no fleet of these instances is cheaper.</summary>
     public required bool IsOptimal { get; init; }
 
-    /// <summary>What is proved that no fleet costs less than; the cost itself where that is proved.</summary>
-    public required double LowerBoundUsdPerHour { get; init; }
+    /// <summary>What is proved that no fleet costs less than, all instances together; the cost itself where that is proved.</summary>
+    public double LowerBoundUsdPerHour => Units.Money(_lowerBound);
 
     /// <summary>How much cheaper a fleet could be at most.</summary>
-    public double GapPercent => IsOptimal ? 0 : 100 * (1 - (LowerBoundUsdPerHour / UsdPerHour));
+    public double GapPercent => IsOptimal ? 0 : 100 * (1 - (_lowerBound / Cost));
 
     /// <summary>Where the times come from, the weakest of them.</summary>
     public Evidence Evidence => Members.Max(member => member.Evidence);
+
+    /// <summary><see cref="UsdPerHour"/> as it is computed.</summary>
+    private double Cost => Members.Sum(member => member.Cost);
 
     public override string ToString() => FormattableString.Invariant($"{Fleet}: {UsdPerHour:0.00} USD/h");
 }

@@ -71,14 +71,14 @@ public sealed class GpuFleetMember
     /// <summary>Which price counts.</summary>
     public PriceType PriceType { get; }
 
-    /// <summary>Of one instance.</summary>
+    /// <summary>For one instance.</summary>
     public double UsdPerInstanceHour { get; }
 
-    /// <summary>Of all these instances.</summary>
-    public double UsdPerHour => InstanceCount * UsdPerInstanceHour;
+    /// <summary>For all of these instances.</summary>
+    public double UsdPerHour => Units.Money(Cost);
 
-    /// <summary>Of all these instances in 730 hours.</summary>
-    public double UsdPerMonth => UsdPerHour * Units.HoursPerMonth;
+    /// <summary>For all of these instances, 730 hours.</summary>
+    public double UsdPerMonth => Units.Money(Cost * Units.HoursPerMonth);
 
     /// <summary>The day of the price; null where its source is not dated.</summary>
     public DateOnly? PriceDate => _instance.DateOf(PriceType);
@@ -93,6 +93,9 @@ public sealed class GpuFleetMember
 
     /// <summary>Where the times come from, the weakest of them.</summary>
     public Evidence Evidence => Shares.Max(share => share.Evidence);
+
+    /// <summary><see cref="UsdPerHour"/> as it is computed.</summary>
+    internal double Cost => InstanceCount * UsdPerInstanceHour;
 
     private double LoadHigh { get; }
 
