@@ -31,7 +31,8 @@ internal static class OptimizeCommand
             int top = arguments.ReadTop(parse);
             PricesCommand.LoadUserPrices(terminal, diagnostics);
             OptimizationRequest request = arguments.ReadRequest(parse, diagnostics);
-            IReadOnlyList<GpuInstance> instances = arguments.ReadInstances(parse, request, diagnostics);
+            InstanceFilter filter = arguments.ReadFilter(parse, request, diagnostics);
+            IReadOnlyList<GpuInstance> instances = InstanceOptimizer.Candidates(request.PerformanceModel, request.PriceType, filter);
             IReadOnlyList<InstanceEvaluation> all = InstanceOptimizer.Evaluate(request, instances, terminal.Cancellation);
 
             InstanceEvaluation[] shown = [.. all.Where(e => e.Rank <= top
@@ -59,7 +60,9 @@ internal static class OptimizeCommand
 
             if (!found)
             {
-                terminal.Error.WriteLine("llmops: " + OptimizationReport.WhyNothing(terminal, request, all));
+                terminal.Error.WriteLine("llmops: " + (all.Count == 0
+                    ? InstanceOptimizer.NoCandidates(request.PerformanceModel, filter).Message
+                    : OptimizationReport.WhyNothing(terminal, request, all)));
             }
 
             return diagnostics.ExitCodeFor(found);
@@ -243,10 +246,8 @@ internal static class OptimizeCommand
             };
         }
 
-        public IReadOnlyList<GpuInstance> ReadInstances(
-            ParseResult parse, in OptimizationRequest request, Diagnostics diagnostics) =>
-            InstanceOptimizer.Candidates(
-                request.PerformanceModel, request.PriceType, _filter.Read(parse, diagnostics, request.PriceType));
+        public InstanceFilter ReadFilter(ParseResult parse, in OptimizationRequest request, Diagnostics diagnostics) =>
+            _filter.Read(parse, diagnostics, request.PriceType);
 
         private Quantization? ReadQuantization(ParseResult parse)
         {

@@ -58,14 +58,15 @@ internal static class OptimizationReport
         WriteTables(terminal, request, all, shown);
     }
 
+    /// <param name="terminal">Where it goes.</param>
+    /// <param name="request">What was asked.</param>
+    /// <param name="all">Every evaluation, at least one.</param>
     public static string WhyNothing(
         Terminal terminal, in OptimizationRequest request, IReadOnlyList<InstanceEvaluation> all)
     {
         InstanceEvaluation? nearest = InstanceOptimizer.Closest(all, out bool isCheapest);
-        return all.Count == 0
-            ? "no known instance is of that kind."
-            : nearest is null
-                ? $"no instance can run the job, mostly because: {InstanceOptimizer.MostCommonReason(all)}; --include-rejected shows all reasons."
+        return nearest is null
+            ? $"no instance can run the job, mostly because: {InstanceOptimizer.MostCommonReason(all)}; --include-rejected shows all reasons."
             : isCheapest
                 ? string.Create(terminal.Culture, $"no instance is within the budget; the cheapest, {nearest.Instance} ({Gpus(nearest)}), "
                     + $"reaches {nearest.TokensPerSecond:0.##} TPS: {nearest.RejectionReason}.")

@@ -49,7 +49,7 @@ public sealed class GpuInstance
     /// <summary>Where the spot price was published; null where there is none.</summary>
     public string? SpotPriceSource { get; init; }
 
-    public double UsdPerGpuHour => Units.Money(UsdPerHour / GpuCount);
+    public double UsdPerGpuHour => UsdPerHour / GpuCount;
 
     /// <summary>The day of the reserved price, which comes with the catalogue and is not updated.</summary>
     internal DateOnly? ReservedPriceDate { get; init; }

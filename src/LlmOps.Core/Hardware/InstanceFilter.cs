@@ -44,7 +44,8 @@ public sealed class InstanceFilter
 
     /// <summary>The error that no known instance meets the conditions together: it names them, and what is nearest.</summary>
     /// <param name="names">Names or patterns of instances that were asked for beside them; null for none.</param>
-    public LlmOpsException NoneMatches(IReadOnlyList<string>? names = null)
+    /// <param name="known">The instances that there were to choose from; null for all of the catalogue.</param>
+    public LlmOpsException NoneMatches(IReadOnlyList<string>? names = null, IReadOnlyList<GpuInstance>? known = null)
     {
         List<string> conditions = [];
         Add("instance", names);
@@ -57,7 +58,7 @@ public sealed class InstanceFilter
         }
 
         return new LlmOpsException("NoInstanceMatches", ErrorKind.NotFound,
-            $"No known instance meets all of the conditions: {string.Join("; ", conditions)}.{Nearest(names)}", null);
+            $"No known instance meets all of the conditions: {string.Join("; ", conditions)}.{Nearest(names, known ?? InstanceCatalog.All)}", null);
 
         void Add(string what, IEnumerable<string>? values)
         {
@@ -68,21 +69,43 @@ public sealed class InstanceFilter
         }
     }
 
-    private string Nearest(IReadOnlyList<string>? names)
+    private string Nearest(IReadOnlyList<string>? names, IReadOnlyList<GpuInstance> known)
     {
-        if (_gpus is not null && !InstanceCatalog.All.Any(instance => _gpus.Contains(instance.Gpu)))
+        if (_gpus is not null && !known.Any(instance => _gpus.Contains(instance.Gpu)))
         {
-            return $" Instances have {string.Join(", ", InstanceCatalog.All.Select(instance => instance.Gpu.Name).Distinct().Order(StringComparer.Ordinal))}.";
+            return $" Instances have {Names(known, instance => instance.Gpu.Name)}.";
         }
 
         InstanceFilter anyPrice = new(_providers, _regions, _gpus, null, _priceType);
-        GpuInstance? cheapest = InstanceCatalog.All
+        GpuInstance? cheapest = known
             .Where(instance => Matches(names, instance.Name) && anyPrice.Accepts(instance) && instance.Price(_priceType) is not null)
             .MinBy(instance => instance.Price(_priceType));
         return cheapest is null
-            ? ""
+            ? Others(names, known)
             : string.Create(CultureInfo.InvariantCulture, $" The cheapest of the others is {cheapest.Name} at {cheapest.Price(_priceType):0.####} USD an hour.");
     }
+
+    /// <summary>What one condition could ask for instead, with the others as they are.</summary>
+    private string Others(IReadOnlyList<string>? names, IReadOnlyList<GpuInstance> known)
+    {
+        List<string> others = [];
+        Add(_gpus is not null, "GPU", i => i.Gpu.Name, new InstanceFilter(_providers, _regions, null, _maxUsdPerHour, _priceType));
+        Add(_providers is not null, "provider", i => i.Provider, new InstanceFilter(null, _regions, _gpus, _maxUsdPerHour, _priceType));
+        Add(_regions is not null, "region", i => i.Region, new InstanceFilter(_providers, null, _gpus, _maxUsdPerHour, _priceType));
+        return others.Count == 0 ? "" : $" With the rest as it is there are: {string.Join("; ", others)}.";
+
+        void Add(bool isAsked, string what, Func<GpuInstance, string> name, InstanceFilter rest)
+        {
+            List<GpuInstance> met = isAsked ? [.. known.Where(i => Matches(names, i.Name) && rest.Accepts(i))] : [];
+            if (met.Count > 0)
+            {
+                others.Add($"{what} {Names(met, name)}");
+            }
+        }
+    }
+
+    private static string Names(IEnumerable<GpuInstance> instances, Func<GpuInstance, string> name) =>
+        string.Join(", ", instances.Select(name).Distinct().Order(StringComparer.Ordinal));
 
     /// <summary>The name or pattern itself, known to match a provider.</summary>
     /// <exception cref="LlmOpsException">It matches none.</exception>

@@ -59,6 +59,23 @@ public static class InstanceOptimizer
             : [.. InstanceCatalog.CheapestRegions(InstanceCatalog.All.Where(Accepts), priceType)];
     }
 
+    /// <summary>The error that none of the <see cref="Candidates"/> meets the conditions: it names them, and what is nearest.</summary>
+    /// <param name="performanceModel">The model that they are evaluated by.</param>
+    /// <param name="filter">The conditions.</param>
+    /// <param name="names">Names or patterns of instances that were asked for beside them; null for none.</param>
+    public static LlmOpsException NoCandidates(
+        PerformanceModelName performanceModel, InstanceFilter filter, IReadOnlyList<string>? names = null)
+    {
+        if (names is not null || performanceModel != PerformanceModelName.InferSave || filter.NamesPlace)
+        {
+            return filter.NoneMatches(names);
+        }
+
+        LlmOpsException error = filter.NoneMatches(null, PublishedInstances());
+        return new LlmOpsException(error.ErrorId, error.Kind,
+            $"{error.Message} {nameof(PerformanceModelName.InferSave)} compares those that it published, unless a provider or region is named.", null);
+    }
+
     /// <summary>The configurations that InferSave published, as instances named like their GPUs.</summary>
     public static IReadOnlyList<GpuInstance> PublishedInstances() =>
     [

@@ -220,6 +220,6 @@ public sealed class FindGpuFleetCommand : InstanceSelectionCmdlet
             return;
         }
 
-        _instances = SelectInstances(filter => InstanceOptimizer.Candidates(PerformanceModelName.Fitted, PriceType, filter));
+        _instances = SelectInstances(PerformanceModelName.Fitted);
     }
 }

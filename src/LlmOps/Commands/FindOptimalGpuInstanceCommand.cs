@@ -293,7 +293,7 @@ public sealed class FindOptimalGpuInstanceCommand : InstanceSelectionCmdlet
     {
         try
         {
-            return SelectInstances(filter => InstanceOptimizer.Candidates(PerformanceModel, PriceType, filter));
+            return SelectInstances(PerformanceModel);
         }
         catch (LlmOpsException)
         {

@@ -3,6 +3,7 @@ using LlmOps.Binding;
 using LlmOps.Completion;
 using LlmOps.Core;
 using LlmOps.Core.Hardware;
+using LlmOps.Core.Planning;
 
 namespace LlmOps.Commands;
 
@@ -42,13 +43,13 @@ public abstract class InstanceSelectionCmdlet : InstanceFilterCmdlet
     }
 
     /// <summary>The instances that are named, or those of all that meet the conditions.</summary>
-    /// <param name="candidates">The instances to choose from where none are named, by the conditions.</param>
+    /// <param name="performanceModel">The model that they are evaluated by.</param>
     /// <exception cref="LlmOpsException">None is left.</exception>
-    private protected IReadOnlyList<GpuInstance> SelectInstances(Func<InstanceFilter?, IReadOnlyList<GpuInstance>> candidates)
+    private protected IReadOnlyList<GpuInstance> SelectInstances(PerformanceModelName performanceModel)
     {
-        IReadOnlyList<GpuInstance> instances = _named ?? candidates(_filter);
+        IReadOnlyList<GpuInstance> instances = _named ?? InstanceOptimizer.Candidates(performanceModel, PriceType, _filter);
         return instances.Count > 0
             ? instances
-            : throw _filter!.NoneMatches(Instance?.Select(instance => instance.ToString()!).ToList());
+            : throw InstanceOptimizer.NoCandidates(performanceModel, _filter!, Instance?.Select(instance => instance.ToString()!).ToList());
     }
 }

@@ -47,12 +47,12 @@ public sealed class OptimizeTests
             Ranking by cost efficiency:
             Provider: InferSave   Region: published
 
-              #   Instance   GPUs   Offload %        TPS   USD/h   Tokens/USD   USD/1M tokens   Floor
-            ────────────────────────────────────────────────────────────────────────────────────────────
-              1   T4         T4           0.0     988.74   0.700      514,286           0.197   kept
-              2   L4         L4           0.0     104.64   1.167      308,483           3.098   kept
-              3   A10G       A10G         0.0   6,697.73   1.466      245,566           0.061   BROKEN
-              4   L40S       L40S         0.0     552.94   2.700      133,333           1.356   kept
+              #   Instance   GPUs   Offload %        TPS   USD/h all   Tokens/USD   USD/1M tokens   Floor
+            ────────────────────────────────────────────────────────────────────────────────────────────────
+              1   T4         T4           0.0     988.74       0.700      514,286           0.197   kept
+              2   L4         L4           0.0     104.64       1.167      308,483           3.098   kept
+              3   A10G       A10G         0.0   6,697.73       1.466      245,566           0.061   BROKEN
+              4   L40S       L40S         0.0     552.94       2.700      133,333           1.356   kept
 
             4 instances: 4 ranked, 0 below the SLO, 0 unable to run the job.
 
@@ -96,6 +96,30 @@ public sealed class OptimizeTests
         Assert.Contains("Optimal instance: none", table.Out, StringComparison.Ordinal);
         Assert.StartsWith("llmops: no instance keeps the SLO (Minimum 100000000 TPS); the fastest,", table.Error, StringComparison.Ordinal);
         Assert.Empty(json.Json());
+    }
+
+    [Theory]
+    [InlineData("--gpu L4 --provider Lambda", "GPU L4; provider Lambda. With the rest as it is there are: GPU A10, ")]
+    [InlineData("--gpu MI300X", "GPU MI300X. Instances have A10, ")]
+    [InlineData("--performance-model InferSave --gpu H100", "GPU H100-80GB. Instances have A10G, L4, L40S, T4. InferSave compares those that it published")]
+    public void Conditions_that_no_instance_meets_are_named(string conditions, string message)
+    {
+        Result result = Cli.Run("optimize --model OPT-2.7B " + conditions);
+
+        Assert.Equal(1, result.ExitCode);
+        Assert.StartsWith("llmops: No known instance meets all of the conditions: " + message, result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Money_that_is_not_known_is_null()
+    {
+        IReadOnlyList<JsonElement> rows = Cli.Run("optimize --model OPT-2.7B --gpu B200 --provider AWS --price-type Spot --include-rejected -o json").Json();
+        JsonElement row = rows.Single(r => r.GetProperty("RejectionReason").GetString() == "no Spot price is known");
+
+        Assert.All(new[] { "UsdPerHour", "UsdPerHourTotal", "UsdPerMonth", "UsdPerMillionTokens", "PriceSource" },
+            name => Assert.Equal(JsonValueKind.Null, row.GetProperty(name).ValueKind));
+        string table = Cli.Run(["optimize", "--model", "OPT-2.7B", "--gpu", "B200", "--provider", "AWS", "--price-type", "Spot", "--include-rejected"], 120).Out;
+        Assert.Matches(@"p6-b200\.48xlarge +8 x B200 +- +no Spot price is known", table);
     }
 
     [Fact]

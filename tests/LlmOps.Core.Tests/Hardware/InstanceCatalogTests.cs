@@ -80,6 +80,9 @@ public sealed class InstanceCatalogTests
         Assert.Contains("GPU MI300X. Instances have A10, A100-40GB, ", noGpu.Message, StringComparison.Ordinal);
 
         LlmOpsException named = new InstanceFilter(gpus: [GpuCatalog.Get("L4")]).NoneMatches(["p5*"]);
-        Assert.EndsWith("conditions: instance p5*; GPU L4.", named.Message, StringComparison.Ordinal);
+        Assert.EndsWith("conditions: instance p5*; GPU L4. With the rest as it is there are: GPU H100-80GB, H200.", named.Message, StringComparison.Ordinal);
+
+        LlmOpsException elsewhere = new InstanceFilter(["Azure"], ["us-east-1"], [GpuCatalog.Get("H200")]).NoneMatches();
+        Assert.EndsWith("With the rest as it is there are: provider AWS.", elsewhere.Message, StringComparison.Ordinal);
     }
 }
