@@ -46,12 +46,7 @@ internal static class Values
 
     /// <summary>GPUs by name or wildcard.</summary>
     public static List<GpuSpec> ParseGpus(IEnumerable<string> tokens, Diagnostics diagnostics) =>
-        [.. ParseList(tokens, diagnostics, token =>
-        {
-            GpuSpec[] found = WildcardName.HasWildcard(token) ? [.. GpuCatalog.Find(token)] : [GpuCatalog.Get(token)];
-            return found.Length > 0 ? found : throw new LlmOpsException(
-                "GpuNotFound", ErrorKind.NotFound, $"No GPU matches '{token}'; 'llmops gpus' lists them.", token);
-        }).SelectMany(found => found)];
+        [.. ParseList(tokens, diagnostics, GpuCatalog.Match).SelectMany(found => found)];
 
     /// <exception cref="LlmOpsException">Not a whole number, or more than 64 bits hold.</exception>
     public static long Whole(string text, string name) =>

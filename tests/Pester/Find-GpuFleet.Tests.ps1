@@ -254,6 +254,10 @@ Describe 'Find-GpuFleet and bad input' {
         Assert-OneError $result FleetTooSmall FindGpuFleet NotImplemented 2 'at most 2 instances', 'of p5.48xlarge'
     }
 
+    It 'takes wildcards for GPUs' {
+        ($log | Find-Fleet -RequestsPerSecond 1 -Gpu 'L4*').Members.Gpu | Sort-Object -Unique | Should -BeLike 'L4*'
+    }
+
     It 'says that no instance is left' {
         $result = Invoke-Recorded { $log | Find-GpuFleet Llama-3.1-8B -RequestsPerSecond 1 -Provider AWS -MaxUsdPerHour 0.01 }
         Assert-OneError $result NoInstanceMatches FindGpuFleet ObjectNotFound $null 'No known instance'

@@ -110,6 +110,31 @@ Describe 'Find-LlmConfiguration' {
         "$($slow.Warnings[0])" | Should -BeLike '*within 100 ms: the fastest is L4 in * ms for * USD a month*'
     }
 
+    It 'names the cheapest where the budget is all that is exceeded' {
+        $result = Invoke-Recorded { Find-LlmConfiguration Llama-3.1-8B -RequestsPerDay 10000 -TargetLatencyMs 30000 -BudgetUsdPerMonth 1 }
+        $all = Find-LlmConfiguration Llama-3.1-8B -RequestsPerDay 10000 -TargetLatencyMs 30000 -First 1000 -WarningAction Ignore
+        $cheapest = ($all | Sort-Object UsdPerMonth, EstimatedLatencyMs)[0]
+        "$($result.Warnings[0])" | Should -BeLike "*: the cheapest is $($cheapest.Gpu) in $($cheapest.Quantization) with $($cheapest.BatchSize) at once, * for $($cheapest.UsdPerMonth.ToString('N2')) USD a month.*"
+
+        "$((Invoke-Recorded { Find-LlmConfiguration Llama-3.1-8B -RequestsPerDay 10000 -TargetLatencyMs 0.001 -BudgetUsdPerMonth 1 }).Warnings[0])" |
+            Should -BeLike '*within 0.001 ms and 1.00 USD a month: the fastest is *'
+    }
+
+    It 'counts ranked ones by First, and writes all rejected ones after them' {
+        $one = @(Find-LlmConfiguration Llama-3.1-8B -RequestsPerDay 10000 -TargetLatencyMs 3000 -Gpu L4 -First 1 -IncludeRejected -WarningAction Ignore)
+        $all = @(Find-LlmConfiguration Llama-3.1-8B -RequestsPerDay 10000 -TargetLatencyMs 3000 -Gpu L4 -First 1000 -IncludeRejected -WarningAction Ignore)
+        $one[0].Rank | Should -Be 1
+        @($one | Where-Object Rank).Count | Should -Be 1
+        @($one | Where-Object RejectionReason).Count | Should -Be @($all | Where-Object RejectionReason).Count
+    }
+
+    It 'takes wildcards for GPUs: those for rent, and those that Simple knows' {
+        (Find-LlmConfiguration Llama-3.1-8B -RequestsPerDay 1000 -TargetLatencyMs 60000 -Gpu 'L4*', 'RTX-*' -First 1000 -WarningAction Ignore).Gpu | Sort-Object -Unique |
+            Should -Be ((Get-GpuInstance -Gpu 'L4*', 'RTX-*' -WarningAction Ignore).Gpu.Name | Sort-Object -Unique)
+        (Find-LlmConfiguration -PerformanceModel Simple -RequestsPerDay 1000 -TargetLatencyMs 200 -Gpu 'A10*' -First 100).Gpu | Sort-Object -Unique | Should -Be A100-40GB, A100-80GB, A10G
+        Assert-OneError (Invoke-Recorded { Find-LlmConfiguration Llama-3.1-8B -RequestsPerDay 1000 -TargetLatencyMs 60000 -Gpu 'RTX-40*' }) NoInstanceMatches FindLlmConfiguration ObjectNotFound RTX-4090 'RTX-4090'
+    }
+
     It 'takes every list as an axis, with a ranking for each combination' {
         $found = Find-LlmConfiguration Llama-3.1-8B, Qwen3-8B -RequestsPerDay 1000, 100000 -TargetLatencyMs 20000, 40000 -BudgetUsdPerMonth 2000, 5000 -InputLength 100, 200 -Gpu L40S -First 1 -WarningAction Ignore
         $found.Count | Should -Be 32

@@ -62,6 +62,10 @@ Describe 'Find-LlmParallelism' {
         foreach ($text in $Saying) { $found.RejectionReason | Should -BeLike "*$text*" }
     }
 
+    It 'takes wildcards for GPUs, each once' {
+        (Find-LlmParallelism Llama-3.1-8B 'H100*', H100-80GB -GpuCount 1).Gpu | Sort-Object | Should -Be ((Get-Gpu 'H100*').Name | Sort-Object)
+    }
+
     It 'leaves rejected layouts out, and says so where none is left' {
         $result = Invoke-Recorded { Find-LlmParallelism Llama-3.1-405B H100 -GpuCount 1, 4 }
         $result.Output.Count | Should -Be 0

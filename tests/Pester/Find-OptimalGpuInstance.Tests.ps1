@@ -152,7 +152,21 @@ Describe 'Find-OptimalGpuInstance with <_>' -ForEach Fitted, Roofline {
     It 'uses spot prices where they are asked for, and says where there are none' {
         $spot = @(Find-OptimalGpuInstance Llama-2-7B -PriceType Spot -IncludeRejected -WarningAction SilentlyContinue)
         @($spot | Where-Object Rank).Count | Should -BeGreaterThan 5
-        @($spot | Where-Object RejectionReason -eq 'no Spot price is known').Count | Should -BeGreaterThan 5
+        $unpriced = @($spot | Where-Object RejectionReason -eq 'no Spot price is known')
+        $unpriced.Count | Should -BeGreaterThan 5
+        foreach ($money in 'UsdPerHour', 'UsdPerHourTotal', 'UsdPerMonth', 'PriceSource', 'PriceDate') {
+            @($unpriced | Where-Object { $null -ne $_.$money }).Count | Should -Be 0 -Because "no $money is known"
+        }
+        $spot[-1].UsdPerHour | Should -BeNullOrEmpty
+    }
+
+    It 'takes wildcards for GPUs as Get-Gpu does' {
+        $expected = (Get-Gpu 'L4*', 'H2*').Name
+        (Find-OptimalGpuInstance Llama-2-7B -Gpu 'L4*', 'h2*', L4 -WarningAction SilentlyContinue).Gpu | Sort-Object -Unique |
+            Should -Be ((Get-GpuInstance -WarningAction SilentlyContinue).Gpu.Name | Where-Object { $_ -in $expected } | Sort-Object -Unique)
+        $result = Invoke-Recorded { Find-OptimalGpuInstance Llama-2-7B -Gpu 'X*', L4 -Provider AWS -Region us-east-1 }
+        $result.Output.Gpu | Sort-Object -Unique | Should -Be L4
+        Assert-OneError $result GpuNotFound FindOptimalGpuInstance ObjectNotFound 'X*' "No GPU matches 'X*'"
     }
 }
 

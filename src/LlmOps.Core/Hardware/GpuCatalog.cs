@@ -42,6 +42,20 @@ public static class GpuCatalog
         All.Where(gpu => WildcardName.Matches(pattern, gpu.Name)
             || gpu.Aliases.Any(alias => WildcardName.Matches(pattern, alias)));
 
+    /// <summary>All GPUs that a pattern with wildcards stands for, or the one of a name.</summary>
+    /// <exception cref="LlmOpsException">There is none.</exception>
+    public static IReadOnlyList<GpuSpec> Match(string nameOrPattern)
+    {
+        if (!WildcardName.HasWildcard(nameOrPattern))
+        {
+            return [Get(nameOrPattern)];
+        }
+
+        List<GpuSpec> found = [.. Find(nameOrPattern)];
+        return found.Count > 0 ? found : throw new LlmOpsException("GpuNotFound", ErrorKind.NotFound,
+            $"No GPU matches '{nameOrPattern}'. Get-Gpu or 'llmops gpus' lists the {All.Count} known ones.", nameOrPattern);
+    }
+
     private static FrozenDictionary<string, GpuSpec> Index()
     {
         Dictionary<string, GpuSpec> index = new(StringComparer.Ordinal);

@@ -64,6 +64,18 @@ public static class ConfigurationFinder
             : throw refusal;
     }
 
+    /// <summary>
+    /// Of candidates that are all rejected what comes nearest: where the budget is all that is exceeded, the cheapest of those, the
+    /// faster of equally cheap ones; else the fastest. Null where none can run.
+    /// </summary>
+    public static ConfigurationCandidate? Closest(IReadOnlyList<ConfigurationCandidate> rejected, out bool isCheapest)
+    {
+        ConfigurationCandidate? cheapest = rejected.Where(c => c is { MeetsSla: true, Cost: not null })
+            .OrderBy(c => c.Cost).ThenBy(c => c.EstimatedLatencyMs).FirstOrDefault();
+        isCheapest = cheapest is not null;
+        return cheapest ?? rejected.Where(c => c.EstimatedLatencyMs is not null).MinBy(c => c.EstimatedLatencyMs);
+    }
+
     /// <summary>The model's own precision, for which null stands, and the smaller ones that the engine serves on that GPU.</summary>
     private static IEnumerable<Quantization?> Precisions(MemoryRequest deployment)
     {
@@ -186,7 +198,7 @@ public static class ConfigurationFinder
             GpusOfInstance = instance?.GpuCount,
             InstanceCount = rental?.InstanceCount,
             UsdPerHour = usdPerHour,
-            UsdPerGpuHour = instance is null ? null : Units.Money(usdPerHour!.Value / instance.GpuCount),
+            UsdPerGpuHour = usdPerHour / instance?.GpuCount,
             PriceDate = instance?.DateOf(request.PriceType),
             PriceSource = instance?.SourceOf(request.PriceType),
             HoursPerMonth = Units.HoursPerMonth,

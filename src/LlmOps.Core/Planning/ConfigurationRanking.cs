@@ -18,7 +18,7 @@ internal static class ConfigurationRanking
         List<string> reasons = [];
         if (!(latencyMs <= request.TargetLatencyMs))
         {
-            reasons.Add(Invariant($"{latencyMs:0.##} ms are more than the target of {request.TargetLatencyMs:0.##} ms"));
+            reasons.Add(Invariant($"{latencyMs:0.##} ms are more than the target of {request.TargetLatencyMs:0.###} ms"));
         }
 
         // To the cent, so that a budget that is met exactly is not missed by the last digit of a sum.

@@ -19,5 +19,9 @@ public sealed class GpuReference
     /// <exception cref="Core.LlmOpsException">No GPU has that name.</exception>
     internal GpuSpec Resolve() => _gpu ?? GpuCatalog.Get(_name);
 
+    /// <summary>The same where several may be meant: all GPUs that a pattern with wildcards stands for.</summary>
+    /// <exception cref="Core.LlmOpsException">There is none.</exception>
+    internal IReadOnlyList<GpuSpec> ResolveAll() => _gpu is null ? GpuCatalog.Match(_name) : [_gpu];
+
     public override string ToString() => _name;
 }

@@ -17,14 +17,14 @@ namespace LlmOps.Commands;
 public sealed class FindLlmConfigurationCommand : LoadCmdlet
 {
     private readonly ResolvedValues<string, Quantization> _quantizations;
-    private readonly ResolvedValues<GpuReference, GpuSpec> _gpus;
+    private readonly ResolvedValues<GpuReference, (string Name, IReadOnlyList<GpuSpec> Gpus)> _gpus;
     private InstanceFilter? _filter;
     private bool _isWithoutConditions;
 
     public FindLlmConfigurationCommand()
     {
         _quantizations = new(names => ResolveEach(names, Core.Precision.Quantization.Parse));
-        _gpus = new(gpus => ResolveEach(gpus, gpu => gpu.Resolve()));
+        _gpus = new(gpus => ResolveEach(gpus, gpu => (gpu.ToString(), gpu.ResolveAll())));
     }
 
     [Parameter(Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
@@ -48,6 +48,7 @@ public sealed class FindLlmConfigurationCommand : LoadCmdlet
     public ConfigurationModelName PerformanceModel { get; set; } = ConfigurationModelName.Fitted;
 
     [Parameter(ValueFromPipelineByPropertyName = true)]
+    [SupportsWildcards]
     [ArgumentCompleter(typeof(GpuNameCompleter))]
     public GpuReference[]? Gpu { get; set; }
 
@@ -103,8 +104,8 @@ public sealed class FindLlmConfigurationCommand : LoadCmdlet
     protected override void ProcessRecord()
     {
         IReadOnlyList<Quantization>? quantizations = _quantizations.Of(Quantization);
-        IReadOnlyList<GpuSpec>? gpus = _gpus.Of(Gpu);
-        if (_isWithoutConditions || quantizations is { Count: 0 } || gpus is { Count: 0 })
+        IReadOnlyList<(string Name, IReadOnlyList<GpuSpec> Gpus)>? asked = _gpus.Of(Gpu);
+        if (_isWithoutConditions || quantizations is { Count: 0 } || asked is { Count: 0 })
         {
             return;
         }
@@ -114,7 +115,7 @@ public sealed class FindLlmConfigurationCommand : LoadCmdlet
             Try(() =>
             {
                 RefuseSettingsOfFitted();
-                FindEach(new ConfigurationRequest(0, 0) { Gpus = gpus, Quantizations = quantizations, BatchSizes = BatchSize }, []);
+                FindEach(new ConfigurationRequest(0, 0) { Gpus = GpusOfSimple(asked), Quantizations = quantizations, BatchSizes = BatchSize }, []);
             });
             return;
         }
@@ -127,7 +128,7 @@ public sealed class FindLlmConfigurationCommand : LoadCmdlet
                     $"{nameof(ConfigurationModelName.Fitted)} estimates one model: give it (-Model), or ask for {nameof(ConfigurationModelName.Simple)} (-PerformanceModel).", null);
             }
 
-            IReadOnlyList<GpuInstance> instances = Instances(ref gpus);
+            IReadOnlyList<GpuInstance> instances = Instances(asked, out IReadOnlyList<GpuSpec>? gpus);
             foreach (LlmModel model in ResolveModels(models))
             {
                 FindEach(
@@ -193,24 +194,37 @@ public sealed class FindLlmConfigurationCommand : LoadCmdlet
     /// <summary>What was closest to being good enough.</summary>
     private static string NothingFound(in ConfigurationRequest request, IReadOnlyList<ConfigurationCandidate> candidates)
     {
-        ConfigurationCandidate fastest = candidates[0];
-        string closest = fastest.EstimatedLatencyMs is { } ms
+        string closest = ConfigurationFinder.Closest(candidates, out bool isCheapest) is { } nearest
             ? string.Create(CultureInfo.CurrentCulture,
-                $"the fastest is {fastest.Gpu} in {fastest.Quantization} with {fastest.BatchSize} at once, {ms:N1} ms for {fastest.UsdPerMonth:N2} USD a month")
-            : $"none can do it; {fastest.Quantization} on {fastest.Gpu}: {fastest.RejectionReason}";
+                $"the {(isCheapest ? "cheapest" : "fastest")} is {nearest.Gpu} in {nearest.Quantization} with {nearest.BatchSize} at once, {nearest.EstimatedLatencyMs:N1} ms for {nearest.UsdPerMonth:N2} USD a month")
+            : $"none can do it; {candidates[0].Quantization} on {candidates[0].Gpu}: {candidates[0].RejectionReason}";
         return string.Create(CultureInfo.CurrentCulture,
-            $"Of {candidates.Count} configurations none serves {request.RequestsPerDay:N0} requests a day within {request.TargetLatencyMs:0.##} ms")
+            $"Of {candidates.Count} configurations none serves {request.RequestsPerDay:N0} requests a day within {request.TargetLatencyMs:0.###} ms")
             + (request.BudgetUsdPerMonth is { } budget ? string.Create(CultureInfo.CurrentCulture, $" and {budget:N2} USD a month") : "")
             + $": {closest}. -IncludeRejected shows each with the reason.";
     }
 
-    /// <summary>What can be rented under the conditions; GPUs that nobody rents out are errors, and left out.</summary>
-    private IReadOnlyList<GpuInstance> Instances(ref IReadOnlyList<GpuSpec>? gpus)
+    /// <summary>Of a pattern those that it has factors for; a name that it has none for is an error, and not left out.</summary>
+    private static IReadOnlyList<GpuSpec>? GpusOfSimple(IReadOnlyList<(string Name, IReadOnlyList<GpuSpec> Gpus)>? asked) =>
+        asked?.SelectMany(choice => choice.Gpus.Where(gpu => SimpleConfigurations.Gpus.Contains(gpu.Name)) is var known && known.Any()
+            ? known
+            : choice.Gpus).Distinct().ToList();
+
+    /// <summary>
+    /// What can be rented under the conditions, and its GPUs of those that are asked for; names and patterns of which nobody rents any
+    /// out are errors, and left out.
+    /// </summary>
+    private IReadOnlyList<GpuInstance> Instances(
+        IReadOnlyList<(string Name, IReadOnlyList<GpuSpec> Gpus)>? asked, out IReadOnlyList<GpuSpec>? gpus)
     {
         PriceType priceType = PriceType ?? Core.Hardware.PriceType.OnDemand;
         List<GpuInstance> instances = [.. InstanceCatalog.CheapestRegions(
             InstanceCatalog.All.Where(i => i.Price(priceType) is not null && _filter!.Accepts(i)), priceType)];
-        gpus = gpus is null ? null : ResolveEach(gpus, gpu => instances.Exists(i => i.Gpu == gpu) ? gpu : throw NoInstance(gpu.Name));
+        gpus = asked is null ? null : [.. ResolveEach(asked, choice =>
+        {
+            List<GpuSpec> rented = [.. choice.Gpus.Where(gpu => instances.Exists(i => i.Gpu == gpu))];
+            return rented.Count > 0 ? rented : throw NoInstance(choice.Gpus.Count == 1 ? choice.Gpus[0].Name : choice.Name);
+        }).SelectMany(rented => rented).Distinct()];
         return instances.Count > 0 || gpus is { Count: 0 } ? instances : throw NoInstance(null);
     }
 

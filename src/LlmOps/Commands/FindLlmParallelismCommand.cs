@@ -26,7 +26,7 @@ public sealed class FindLlmParallelismCommand : LoadCmdlet
     public FindLlmParallelismCommand()
     {
         _quantizations = new(names => ResolveEach(names, Core.Precision.Quantization.Parse));
-        _gpus = new(gpus => ResolveEach(gpus, gpu => gpu.Resolve()));
+        _gpus = new(gpus => [.. ResolveEach(gpus, gpu => gpu.ResolveAll()).SelectMany(found => found).Distinct()]);
     }
 
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
@@ -36,6 +36,7 @@ public sealed class FindLlmParallelismCommand : LoadCmdlet
 
     [Parameter(Mandatory = true, Position = 1, ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
+    [SupportsWildcards]
     [ArgumentCompleter(typeof(GpuNameCompleter))]
     public GpuReference[] Gpu { get; set; } = [];
 

@@ -10,6 +10,7 @@ namespace LlmOps.Commands;
 public abstract class InstanceFilterCmdlet : LlmOpsCmdlet
 {
     [Parameter]
+    [SupportsWildcards]
     [ArgumentCompleter(typeof(GpuNameCompleter))]
     public GpuReference[]? Gpu { get; set; }
 
@@ -30,5 +31,5 @@ public abstract class InstanceFilterCmdlet : LlmOpsCmdlet
     /// <summary>The conditions; names of GPUs that are not known are errors, and left out.</summary>
     /// <exception cref="LlmOpsException">A condition is wrong.</exception>
     private protected InstanceFilter ReadFilter(PriceType priceType) =>
-        new(Provider, Region, Gpu is null ? null : ResolveEach(Gpu, gpu => gpu.Resolve()), MaxUsdPerHour, priceType);
+        new(Provider, Region, Gpu is null ? null : [.. ResolveEach(Gpu, gpu => gpu.ResolveAll()).SelectMany(gpus => gpus)], MaxUsdPerHour, priceType);
 }

@@ -162,5 +162,8 @@ public sealed class GpuCatalogTests
         Assert.Equal(["A100-40GB", "A100-80GB", "A100-PCIe-40GB", "A100-PCIe-80GB"],
             GpuCatalog.Find("A100-*").Select(gpu => gpu.Name).Order(StringComparer.Ordinal));
         Assert.Equal(GpuCatalog.All.Count, GpuCatalog.Find("*").Count());
+        Assert.Equal(GpuCatalog.Find("h2*"), GpuCatalog.Match("h2*"));
+        Assert.Equal([GpuCatalog.Get("H100-80GB")], GpuCatalog.Match("h100_sxm"));
+        Assert.Contains("No GPU matches 'L5*'", Assert.Throws<LlmOpsException>(() => GpuCatalog.Match("L5*")).Message, StringComparison.Ordinal);
     }
 }

@@ -127,6 +127,26 @@ public sealed class ConfigurationFinderTests
     }
 
     [Fact]
+    public void What_comes_nearest_is_the_cheapest_where_the_budget_is_all_that_is_exceeded()
+    {
+        GpuInstance[] machines = [Machine("L40S", 1, 2), Machine("H100-80GB", 1, 4)];
+        ConfigurationRequest request = Request("Llama-3.1-8B", 1000, 60_000) with { BudgetUsdPerMonth = 1 };
+        IReadOnlyList<ConfigurationCandidate> dear = ConfigurationFinder.Evaluate(request, machines);
+        ConfigurationCandidate cheapest = ConfigurationFinder.Closest(dear, out bool isCheapest)!;
+        Assert.True(isCheapest);
+        Assert.Equal(("L40S", 2.0 * 730), (cheapest.Gpu, cheapest.UsdPerMonth));
+        Assert.Equal(dear.Where(c => c.Gpu == "L40S" && c.UsdPerMonth == cheapest.UsdPerMonth).Min(c => c.EstimatedLatencyMs), cheapest.EstimatedLatencyMs);
+
+        IReadOnlyList<ConfigurationCandidate> slow = ConfigurationFinder.Evaluate(request with { TargetLatencyMs = 0.001 }, machines);
+        ConfigurationCandidate fastest = ConfigurationFinder.Closest(slow, out isCheapest)!;
+        Assert.False(isCheapest);
+        Assert.Equal(slow.Min(c => c.EstimatedLatencyMs), fastest.EstimatedLatencyMs);
+        Assert.Contains(" ms are more than the target of 0.001 ms", fastest.RejectionReason, StringComparison.Ordinal);
+
+        Assert.Null(ConfigurationFinder.Closest(ConfigurationFinder.Evaluate(Request("Llama-3.1-405B", 1, 60_000), machines), out _));
+    }
+
+    [Fact]
     public void Spot_prices_count_where_they_are_asked_for()
     {
         GpuInstance[] machines = [Machine("L40S", 1, 2, spot: 0.5), Machine("A10G", 1, 1)];
