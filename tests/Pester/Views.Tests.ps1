@@ -180,10 +180,10 @@ Describe 'Views' {
         @{ Type = 'ServerLogMeasurement'; Least = 8; First = 'Model'; Last = 'Max len' }
         @{ Type = 'ServerLogRank'; Least = 9; First = 'Name'; Last = 'Graphs' }
         @{ Type = 'ParallelismLayout'; Least = 10; First = 'Rank'; Last = 'Link' }
-        @{ Type = 'ConfigurationCandidate'; Least = 9; First = 'Rank'; Last = 'Score' }
+        @{ Type = 'ConfigurationCandidate'; Least = 9; First = 'Rank'; Last = 'GPUs' }
         @{ Type = 'InstanceEvaluation'; Least = 7; First = 'Rank'; Last = 'USD/M' }
         @{ Type = 'GpuFleet'; Least = 7; First = 'Req/s'; Last = 'Proved' }
-        @{ Type = 'GpuFleetMember'; Least = 6; First = 'Count'; Last = 'USD/h' }
+        @{ Type = 'GpuFleetMember'; Least = 6; First = 'Count'; Last = 'USD/h all' }
         @{ Type = 'GpuFleetShare'; Least = 8; First = 'Input'; Last = 'End to end' }
     ) {
         $text = Get-Rendering $samples[$Type] -Width 79
@@ -225,7 +225,7 @@ Describe 'Views' {
         @{ Type = 'ServerLogMeasurement'; Labels = 'Weights GiB', 'Activ. GiB', 'KV cache GiB', 'KV tokens' }
         @{ Type = 'ParallelismLayout'; Labels = 'Weights GiB', 'KV GiB', 'TTFT ms', 'TPOT ms', 'Tokens/s', 'Link %' }
         @{ Type = 'ConfigurationCandidate'; Labels = 'Latency ms', 'USD/month', 'USD/k req.' }
-        @{ Type = 'InstanceEvaluation'; Labels = 'Tokens/s', 'USD/h', 'USD/M tokens' }
+        @{ Type = 'InstanceEvaluation'; Labels = 'Tokens/s', 'USD/h all', 'USD/M tokens' }
     ) {
         $views = (Get-FormatData -TypeName @($samples[$Type])[0].GetType().FullName).FormatViewDefinition.Control
         $found = ($views | Where-Object { $_ -is [Management.Automation.TableControl] }).Headers.Label
@@ -243,6 +243,30 @@ Describe 'Views' {
         $row = (Get-Rendering $samples.InstanceEvaluation -Width 80) -split "`n" -match '^ +T4 +1xT4'
         $row.Count | Should -Be 1
         $row[0].Trim() -replace ' +', ' ' | Should -BeExactly 'T4 1xT4 0.70'
+    }
+
+    It 'say of rejected instances why, in lines of 79 columns' {
+        $fastest = Find-OptimalGpuInstance Llama-3.1-8B -BatchSize 8 -Gpu L4 -Provider AWS -SloTokensPerSecond 1e6 -IncludeRejected -WarningAction SilentlyContinue
+        $large = Find-OptimalGpuInstance Llama-3.1-405B -Gpu L4 -Provider AWS -IncludeRejected -WarningAction SilentlyContinue
+        $unpriced = Find-OptimalGpuInstance Llama-3.1-8B -Gpu B200, B300 -Provider AWS -PriceType Spot -IncludeRejected -WarningAction SilentlyContinue
+        $text = Get-Rendering (@($fastest) + $large + $unpriced) -Width 79
+        foreach ($line in $text -split "`n") { $line.Length | Should -BeLessOrEqual 79 }
+        $text | Should -Match '(?m)^   Not ranked: slower than was asked for or over the budget \(RejectionReason\)$'
+        ($text -replace '\s+', ' ') | Should -BeLike "*Not ranked: $(@($large)[0].RejectionReason) Rank*"
+        @($text -split "`n" -match '^   Not ranked: no Spot price is known$').Count | Should -Be 1 -Because 'what is rejected alike stands together'
+        @($text -split "`n" -match '^ +p6-b200\.48xlarge +8xB200 *$').Count | Should -Be 1 -Because 'no price is known'
+    }
+
+    It 'announce no columns that a window of 80 columns has no room for' {
+        $text = Get-Rendering (Find-OptimalGpuInstance Llama-3.1-8B -RequestsPerSecond 20 -Gpu L4 -Provider AWS -WarningAction SilentlyContinue) -Width 80
+        $text | Should -Not -Match 'TTFT ms'
+        $text | Should -Match '(?m)^   TTFT and TPOT, from 100 columns on: what 95 % of the requests stay within$'
+        Get-Rendering (Find-OptimalGpuInstance Llama-3.1-8B -RequestsPerSecond 20 -Gpu L4 -Provider AWS -WarningAction SilentlyContinue) -Width 100 | Should -Match 'TTFT ms +TPOT ms'
+    }
+
+    It 'name instance and provider of a configuration in 120 columns' {
+        $text = Get-Rendering (Find-LlmConfiguration Llama-3.1-8B -RequestsPerDay 10000000 -TargetLatencyMs 20000 -Gpu L4 -Provider AWS -First 1 -WarningAction SilentlyContinue) -Width 120
+        $text | Should -Match '(?m)^ +1 L4 .* \d+ x g6\.\w+ +AWS$'
     }
 
     It 'write dates as ISO 8601 under every culture' {
