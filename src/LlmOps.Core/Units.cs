@@ -26,7 +26,7 @@ public static class Units
 
     /// <summary>
     /// An amount in USD as it is shown, without the noise that sums and products of prices have in their last digits: 965.936 and
-    /// not 965.9359999999999. Budgets and rankings are held against what was computed.
+    /// not 965.9359999999999. Rankings go by what was computed.
     /// </summary>
     public static double Money(double usd) => Math.Round(usd, MoneyDecimals);
 }

@@ -58,7 +58,9 @@ internal sealed class FittedEvaluation
         string? rejection = way.Rejection ?? (price is null ? $"no {_request.PriceType} price is known" : null);
         bool feasible = rejection is null;
         double? monthly = cost * Units.HoursPerMonth;
-        bool exceedsBudget = feasible && way.MissedObjective is null && monthly > _request.BudgetUsdPerMonth;
+
+        // As it is shown: what a result costs is a budget that it keeps.
+        bool exceedsBudget = feasible && way.MissedObjective is null && monthly is { } usd && Units.Money(usd) > _request.BudgetUsdPerMonth;
         string? missed = exceedsBudget
             ? FormattableString.Invariant($"{monthly:0.##} USD a month exceed the budget of {_request.BudgetUsdPerMonth:0.##}")
             : way.MissedObjective;

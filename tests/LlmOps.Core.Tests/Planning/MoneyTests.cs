@@ -39,6 +39,21 @@ public sealed class MoneyTests
         AssertTotals(many.InstanceCount, many.UsdPerHour, many.UsdPerHourTotal, many.UsdPerMonth, 730);
     }
 
+    /// <summary>1.1 x 730 is computed as 803.0000000000001.</summary>
+    [Fact]
+    public void What_a_result_costs_is_a_budget_that_it_keeps()
+    {
+        GpuInstance machine = new()
+        {
+            Provider = "Test", Name = "machine", Region = "here", Gpu = GpuCatalog.Get("L40S"), GpuCount = 1, UsdPerHour = 1.1, PriceSource = "none",
+        };
+        OptimizationRequest request = new(new Workload(ModelCatalog.Get("Llama-3.1-8B"), 8, 512, 256));
+        InstanceEvaluation free = Assert.Single(InstanceOptimizer.Evaluate(request, [machine]));
+        Assert.Equal(803, free.UsdPerMonth);
+        Assert.Equal(1, Assert.Single(InstanceOptimizer.Evaluate(request with { BudgetUsdPerMonth = free.UsdPerMonth }, [machine])).Rank);
+        Assert.Null(Assert.Single(InstanceOptimizer.Evaluate(request with { BudgetUsdPerMonth = free.UsdPerMonth - 0.00001 }, [machine])).Rank);
+    }
+
     [Fact]
     public void Configurations()
     {
