@@ -38,9 +38,12 @@ public static class GpuCatalog
                 && s_byName.Value.TryGetValue(canonical["nvidia".Length..], out gpu));
     }
 
-    public static IEnumerable<GpuSpec> Find(string pattern) =>
-        All.Where(gpu => WildcardName.Matches(pattern, gpu.Name)
-            || gpu.Aliases.Any(alias => WildcardName.Matches(pattern, alias)));
+    /// <summary>GPUs whose names match; where none does, those that have another spelling that does. H* is no HGX-B200.</summary>
+    public static IEnumerable<GpuSpec> Find(string pattern)
+    {
+        List<GpuSpec> named = [.. All.Where(gpu => WildcardName.Matches(pattern, gpu.Name))];
+        return named.Count > 0 ? named : All.Where(gpu => gpu.Aliases.Any(alias => WildcardName.Matches(pattern, alias)));
+    }
 
     /// <summary>All GPUs that a pattern with wildcards stands for, or the one of a name.</summary>
     /// <exception cref="LlmOpsException">There is none.</exception>

@@ -163,6 +163,8 @@ public sealed class GpuCatalogTests
             GpuCatalog.Find("A100-*").Select(gpu => gpu.Name).Order(StringComparer.Ordinal));
         Assert.Equal(GpuCatalog.All.Count, GpuCatalog.Find("*").Count());
         Assert.Equal(GpuCatalog.Find("h2*"), GpuCatalog.Match("h2*"));
+        Assert.All(GpuCatalog.Find("H*"), gpu => Assert.StartsWith("H", gpu.Name, StringComparison.Ordinal));
+        Assert.Contains(GpuCatalog.Find("HGX-*"), gpu => gpu.Name == "B200");
         Assert.Equal([GpuCatalog.Get("H100-80GB")], GpuCatalog.Match("h100_sxm"));
         Assert.Contains("No GPU matches 'L5*'", Assert.Throws<LlmOpsException>(() => GpuCatalog.Match("L5*")).Message, StringComparison.Ordinal);
     }
