@@ -14,6 +14,7 @@ internal sealed class ThroughputSection : IReportSection
     private static readonly (string Reason, string Why)[] s_reasons =
     [
         ("chose pcieHopMs", "single users of cloudrift, Qwen3-Coder-480B on four and GLM-4.6 FP8 on eight RTX PRO 6000: the coefficient of all-reduces over PCIe was chosen by them"),
+        ("chose expandedDense", "cloudrift, Llama-3.3-70B in AWQ on L40S, RTX 4090, RTX 5090 and RTX PRO 6000: the speed of products with weights that are expanded to 16 bits was chosen by them"),
         ("chose pipelineBubble", "TensorRT-LLM, Llama-3.3-70B on two, four and eight RTX PRO 6000: the coefficient of what pipeline stages wait for each other was chosen by them"),
         ("doubled", "dstack, two copies of four MI300X each: by the source's own note the rows of one copy, counted twice"),
     ];
@@ -34,7 +35,7 @@ internal sealed class ThroughputSection : IReportSection
               30,000 requests queued at once; as many are taken to run as the KV pool holds, 2,048 at most. No row had part in the fit. Weak: which
               mixtures of experts ran with expert parallelism or data-parallel attention, and where the share of memory was below 0.95, is not said.
             - **cloudrift** (server-benchmark, Apache-2.0): servers of vLLM with 1 to 512 users over one to eight copies, October 2025, each with
-              its settings. No row had part in the fit but the two that are left out below. Weak: the release is the latest of its day, runs
+              its settings. No row had part in the fit; those that chose a coefficient are left out below. Weak: the release is the latest of its day, runs
               of three to six requests a user count their start and end, and the single user of Qwen3-Coder-480B on H200 was looked at when it was
               chosen how expanded weights are timed.
             - **dstack** (benchmarks, Apache-2.0): batches of Llama-3.1-405B in FP8 on vLLM 0.6.3 and 0.6.4 of November 2024, prompts counted with the

@@ -148,6 +148,21 @@ public sealed class StepTimeWaitTests
         Assert.Equal(0.3 * (full.Step - full.Bubble - full.Hops), full.Bubble, 1e-9);
     }
 
+    /// <summary>Weights of attention that are expanded are multiplied more slowly; where the experts alone are quantized, nothing changes.</summary>
+    [Fact]
+    public void Expanded_weights_are_multiplied_more_slowly()
+    {
+        static double Work(string model, string format) => StepTimeModel.Predict(
+            new StepTimeCase(ModelCatalog.Get(model), Quantization.Parse(format), GpuCatalog.Get("H200"), "vLLM")
+            {
+                InputLength = 8192,
+                OutputLength = 256,
+            }).PromptWork;
+
+        Assert.InRange(Work("Llama-3.1-70B", "AWQ") / Work("Llama-3.1-70B", "BF16"), 1.5, 1.85);
+        Assert.False(StepTimeShape.Of(ModelCatalog.Get("Kimi-K2.5"), ModelCatalog.Get("Kimi-K2.5").PublishedQuantization).IsDenseQuantized);
+    }
+
     private static PerformanceEstimate Estimate(string model, string gpu, int ranks, long users, long input, long output) =>
         PerformanceEstimator.Estimate(new PerformanceEstimateRequest(
             new MemoryRequest(ModelCatalog.Get(model))

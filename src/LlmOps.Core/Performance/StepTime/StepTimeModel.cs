@@ -26,7 +26,8 @@ internal static class StepTimeModel
         double h = shape.HiddenSize;
         int gpus = c.StageGpus, tensor = c.TensorRanks;
         double positions = c.PredictsAhead ? 1 + p.PredictedPositions : 1;
-        double dense = products.DenseTflops * p.DensePerTflops(products.Dense) * h / (h + p.HalfEfficiencyWidth);
+        double dense = products.DenseTflops * p.DensePerTflops(products.Dense) * h / (h + p.HalfEfficiencyWidth)
+            * (precision == PrecisionClass.Int4 && shape.IsDenseQuantized ? p.ExpandedDense : 1);
         double expert = products.ExpertTflops * p.ExpertPerTflops(products.Experts);
         double attention = c.Gpu.Fp16Tflops * p.Attention;
         double link = Math.Max(c.Gpu.GpuLinkGBps, 1e-3) * p.LinkPerGBps;

@@ -101,6 +101,7 @@ internal sealed class StepTimeProfile
         AllReduceGrowth = d["allReduceGrowth"];
         PcieHopMs = d["pcieHopMs"];
         PipelineBubble = d["pipelineBubble"];
+        ExpandedDense = d["expandedDense"];
         LinkPerGBps = 1e6 * scale.LinkGBps * d["linkEfficiency"] * d["linkEfficiencyByEngine", engine];
         PromptInterference = d["promptInterference", engine];
         ChunkInterference = d["chunkInterference", engine];
@@ -208,6 +209,12 @@ internal sealed class StepTimeProfile
     /// FP8 28.9 ms; vLLM, cloudrift-ai/server-benchmark).
     /// </summary>
     public double PcieHopMs { get; }
+
+    /// <summary>
+    /// Speed of products with weights that are expanded to 16 bits before, over that of weights in 16 bits. In the fit only experts are
+    /// expanded: chosen by Llama-3.3-70B in AWQ under many users on L40S and RTX cards (vLLM, cloudrift-ai/server-benchmark).
+    /// </summary>
+    public double ExpandedDense { get; }
 
     /// <summary>
     /// Share of a step that each pipeline stage but the first adds to it. No row of the fit has more than one: chosen by Llama-3.3-70B in

@@ -124,6 +124,9 @@ internal sealed class StepTimeShape
 
     public int KeyValueHeads { get; }
 
+    /// <summary>Whether matrices that every token goes through are quantized, and not the experts alone.</summary>
+    public bool IsDenseQuantized => AttentionSplit.Bytes < 1.5 * AttentionSplit.Elements;
+
     /// <summary>Attention and linear layers that tensor parallelism divides.</summary>
     public Matrices AttentionSplit { get; private set; }
 
