@@ -29,7 +29,7 @@ internal sealed class ThroughputSection : IReportSection
             `Get-LlmPerformanceEstimate` as it ships against {ThroughputRow.All.Count} published rows of three collections, to none of which the step-time model was
             fitted; {ThroughputRow.Compared.Count()} are compared. Other rows of both engines and of H100, H200, B200 and GB200 are in the fit; L40S, the RTX cards and
             MI300X are in none. *Within* is the share of rows between the estimate's low and high bounds, which hold 80 % of the rows that
-            they come from. How each row's settings were found is said in `tests/LlmOps.Accuracy/Data/README.md`.
+            they come from; those of more than 512 running requests come from the rows of TensorRT-LLM themselves. How each row's settings were found is said in `tests/LlmOps.Accuracy/Data/README.md`.
 
             - **TensorRT-LLM** (perf-overview of release 1.0, Apache-2.0): the most output tokens a second of a whole deployment, with 1,000 to
               30,000 requests queued at once; as many are taken to run as the KV pool holds, 2,048 at most. No row had part in the fit. Weak: which

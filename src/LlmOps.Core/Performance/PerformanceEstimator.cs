@@ -14,6 +14,9 @@ public static class PerformanceEstimator
     /// </summary>
     internal const double TransformersSlowdown = 3;
 
+    /// <summary>Requests of an attention rank that run at once, up to which the fit has measurements.</summary>
+    private const double MostRunningOfFit = 512;
+
     /// <summary>
     /// How many times slower than what their data sheets make of the fit GPUs of other vendors are taken to be at the most, beyond the
     /// bounds of an unknown GPU: Llama-3.1-405B in FP8 on MI300X was 1.6 times slower at the median, 2.5 at worst
@@ -112,7 +115,7 @@ public static class PerformanceEstimator
             Math.Max(tokenFloor, parts.TimePerOutputToken),
             Math.Max(firstFloor, parts.TimeToFirstToken),
             decodeFloor,
-            isLlamaCpp ? LlamaCppTime.Bounds(gpu, running) : Bounds(memory, gpu))
+            isLlamaCpp ? LlamaCppTime.Bounds(gpu, running) : Bounds(memory, gpu, running / request.AttentionRanks))
         {
             TokenFloorMs = tokenFloor,
             FirstTokenFloorMs = firstFloor,
@@ -136,7 +139,7 @@ public static class PerformanceEstimator
         return Math.Min(ServingRoom.Sequences(memory, held), EngineMemory.Of(memory.Engine).MostSequences(memory));
     }
 
-    private static StepTimeBounds Bounds(in MemoryRequest memory, GpuSpec gpu)
+    private static StepTimeBounds Bounds(in MemoryRequest memory, GpuSpec gpu, double running)
     {
         StepTimeData data = StepTimeData.Instance;
         string? family = data.FamilyOf(memory.Model.Name);
@@ -153,6 +156,11 @@ public static class PerformanceEstimator
         if (!knowsGpu)
         {
             bounds = bounds.Or(data.BoundsWithout("gpu"));
+        }
+
+        if (running > MostRunningOfFit)
+        {
+            bounds = bounds.Or(data.BoundsWithout("load"));
         }
 
         if (!WeightKernels.IsVendorMeasured(gpu))

@@ -148,6 +148,17 @@ public sealed class StepTimeWaitTests
         Assert.Equal(0.3 * (full.Step - full.Bubble - full.Hops), full.Bubble, 1e-9);
     }
 
+    [Fact]
+    public void Bounds_are_wider_beyond_the_loads_that_were_measured()
+    {
+        PerformanceEstimate measured = Estimate("Llama-3.2-1B", "H100-80GB", 1, 512, 64, 64), beyond = Estimate("Llama-3.2-1B", "H100-80GB", 1, 513, 64, 64);
+
+        Assert.Equal(513, beyond.RunningBatch);
+        Assert.InRange(measured.TokensPerSecondLow!.Value / measured.TokensPerSecond!.Value, 0.6, 1);
+        Assert.InRange(beyond.TokensPerSecondLow!.Value / beyond.TokensPerSecond!.Value, 0.4, 0.54);
+        Assert.True(beyond.TimePerOutputTokenHighMs / beyond.TimePerOutputTokenMs > measured.TimePerOutputTokenHighMs / measured.TimePerOutputTokenMs);
+    }
+
     /// <summary>Weights of attention that are expanded are multiplied more slowly; where the experts alone are quantized, nothing changes.</summary>
     [Fact]
     public void Expanded_weights_are_multiplied_more_slowly()
