@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Reflection;
 using System.Text;
+using LlmOps.Core;
+using LlmOps.Core.Memory;
 
 namespace LlmOps.Accuracy;
 
@@ -58,6 +60,8 @@ internal sealed class DataRow(string[] header, string[] fields)
 
     public double? Number(string column) =>
         Text(column) is { Length: > 0 } text ? double.Parse(text, CultureInfo.InvariantCulture) : null;
+
+    public Engine Engine(string column) => (Engine)EnumNames.Find(typeof(Engine), Text(column))!;
 
     public long? Whole(string column) => (long?)Number(column);
 }

@@ -42,7 +42,7 @@ internal sealed record ServingRow
             BatchWaitSteps = row.Number("BatchWaitSteps") ?? 0,
             BatchWaitTokens = row.Number("BatchWaitTokens") ?? double.PositiveInfinity,
         };
-        Case = Case with { Running = RunningAtOnce(row.Text("KvCacheDataType"), row.Number("Utilization")) };
+        Case = Case with { Running = RunningAtOnce(row.Engine("Engine"), row.Text("KvCacheDataType"), row.Number("Utilization")) };
     }
 
     public static IReadOnlyList<ServingRow> All => s_all.Value;
@@ -108,11 +108,11 @@ internal sealed record ServingRow
         $"{Family} {Quantization} on {Case.StageGpus} x {Gpu}, {Engine} {Version}, {Case.InputLength:0}/{Case.OutputLength:0} x {Case.Users}");
 
     /// <summary>Requests whose caches the GPUs have room for, by the memory that the product computes; no more than there are users.</summary>
-    private double RunningAtOnce(string cacheType, double? utilization)
+    private double RunningAtOnce(Core.Memory.Engine engine, string cacheType, double? utilization)
     {
         MemoryRequest request = new(Case.Model)
         {
-            Engine = Case.Engine switch { "SGLang" => Core.Memory.Engine.SGLang, "TensorRT-LLM" => Core.Memory.Engine.TensorRtLlm, _ => Core.Memory.Engine.vLLM },
+            Engine = engine,
             Quantization = Quantization,
             KvCacheDataType = cacheType == "FP8" ? KvCacheDataType.FP8 : KvCacheDataType.BF16,
             Gpu = Case.Gpu,
@@ -121,7 +121,7 @@ internal sealed record ServingRow
             SequenceLength = (long)(Case.InputLength + Case.OutputLength),
         };
         request = utilization is { } share ? request with { GpuMemoryUtilization = share } : request;
-        double held = Case.InputLength + (Case.Engine == "TensorRT-LLM" ? Case.OutputLength : Case.OutputLength / 2);
+        double held = Case.InputLength + (engine == Core.Memory.Engine.TensorRtLlm ? Case.OutputLength : Case.OutputLength / 2);
         double room = ServingRoom.Sequences(request, (long)held);
         return Math.Min(Case.Users, Case.AttentionRanks * Math.Max(1, room));
     }

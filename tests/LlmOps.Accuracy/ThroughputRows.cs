@@ -28,7 +28,7 @@ internal sealed class ThroughputRow
         long users = row.Whole("Users")!.Value, input = row.Whole("InputLength")!.Value, output = row.Whole("OutputLength")!.Value;
         Users = users;
         _tokensPerOutput = row.Whole("CountsPrompts") == 1 ? (double)(input + output) / output : 1;
-        Core.Memory.Engine engine = EngineOf(row.Text("Engine"));
+        Core.Memory.Engine engine = row.Engine("Engine");
         string version = row.Text("Version");
         Deployment = new PerformanceEstimateRequest(
             new MemoryRequest(ModelCatalog.Get(row.Text("Model")))
@@ -128,6 +128,4 @@ internal sealed class ThroughputRow
         $"{Layout}, {Deployment.InputLength}/{Deployment.OutputLength} x {Users}{(Variant.Length > 0 ? ", " + Variant : "")}");
 
     private double? PublishedRate(double? outputTokens) => outputTokens * Math.Min(_replicas, Users) * _tokensPerOutput;
-
-    private static Core.Memory.Engine EngineOf(string name) => Enum.GetValues<Core.Memory.Engine>().Single(engine => EnumNames.Of(engine) == name);
 }

@@ -57,6 +57,8 @@ internal sealed class TensorRtLlmMemory : EngineMemory
         return Math.Min(deviceBytes, bytes.Total + spare);
     }
 
+    public override double MostSequences(in MemoryRequest request) => request.MaxSequences ?? DefaultMaxSequences;
+
     public override IEnumerable<MemoryTerm> Explain(MemoryRequest request, PipelineStage stage, MemoryBreakdown bytes)
     {
         MemoryTerm cache = MemoryTerms.KvCache(request, stage, bytes, ", in blocks of 32 tokens");
@@ -64,7 +66,7 @@ internal sealed class TensorRtLlmMemory : EngineMemory
         [
             MemoryTerms.Weights(request, stage, bytes),
             MemoryTerms.Term("Activations", bytes.Activations, BelowUncertainty, AboveUncertainty,
-                FormattableString.Invariant($"execution context: max_num_tokens {MaxTokens(request)} x 2 B x (2 x MLP width + 5 x hidden), and logits of max_batch_size {MaxSequences(request)} sequences"),
+                FormattableString.Invariant($"execution context: max_num_tokens {MaxTokens(request)} x 2 B x (2 x MLP width + 5 x hidden), and logits of max_batch_size {MostSequences(request)} sequences"),
                 Evidence.Fitted, Source),
             cache with
             {
@@ -75,7 +77,7 @@ internal sealed class TensorRtLlmMemory : EngineMemory
         ];
     }
 
-    private static double Activations(in MemoryRequest request, PipelineStage stage)
+    private double Activations(in MemoryRequest request, PipelineStage stage)
     {
         int elementBytes = MemoryEstimator.ComputeElementBytes(request);
         int tensor = request.Parallelism.Tensor;
@@ -84,14 +86,10 @@ internal sealed class TensorRtLlmMemory : EngineMemory
         double layer = MaxTokens(request) * elementBytes
             * ((stage.WidestFeedForwardElements * 2.0 / 3 / tensor) + (HiddenCopies * request.Model.HiddenSize));
         double logits = stage.HasHead
-            ? (double)MaxSequences(request) * request.Model.VocabularySize * sizeof(float)
+            ? MostSequences(request) * request.Model.VocabularySize * sizeof(float)
             : 0;
         return layer + logits;
     }
 
     private static long MaxTokens(in MemoryRequest request) => request.MaxBatchedTokens ?? DefaultMaxTokens;
-
-    public override double MostSequences(in MemoryRequest request) => MaxSequences(request);
-
-    private static long MaxSequences(in MemoryRequest request) => request.MaxSequences ?? DefaultMaxSequences;
 }

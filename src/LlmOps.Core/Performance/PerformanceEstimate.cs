@@ -158,8 +158,8 @@ public sealed class PerformanceEstimate
     /// </summary>
     public string? Note => _times is null || _request.Calibration?.Covers(_request) == true ? null : WeightKernels.NoteOnTimes(Deployment);
 
-    /// <summary>Whether the times may not be taken for a prediction: nobody has measured such kernels, or there are none.</summary>
-    internal bool IsDoubtful => Note is not null && WeightKernels.WhyNotTimed(Deployment) is not null;
+    /// <summary>The note, where the times may not be taken for a prediction: nobody has measured such kernels, or there are none.</summary>
+    internal string? Doubt => Note is { } note && WeightKernels.WhyNotTimed(Deployment) is not null ? note : null;
 
     /// <summary>What both times are made of; empty where the model does not fit.</summary>
     public IReadOnlyList<PerformanceTerm> Terms => _terms ??= _times is null

@@ -78,12 +78,11 @@ public static class PerformanceEstimator
     {
         MemoryRequest memory = request.Memory;
         GpuSpec gpu = memory.Gpu!;
-        Quantization quantization = memory.EffectiveQuantization;
-        double elementBytes = KvCacheMemory.ElementBytes(memory);
+        StepTimeCase c = CaseOf(request, running);
         Workload workload = new(memory.Model, (long)Math.Max(1, running), request.InputLength, request.OutputLength)
         {
-            Quantization = quantization,
-            KvCacheDataType = memory.KvCacheDataType != KvCacheDataType.Auto ? memory.KvCacheDataType : elementBytes switch
+            Quantization = c.Quantization,
+            KvCacheDataType = memory.KvCacheDataType != KvCacheDataType.Auto ? memory.KvCacheDataType : c.CacheElementBytes switch
             {
                 <= 1 => KvCacheDataType.FP8,
                 <= 2 => KvCacheDataType.FP16,
@@ -94,7 +93,7 @@ public static class PerformanceEstimator
         bool isLlamaCpp = memory.Engine == Engine.LlamaCpp;
         StepTimeParts parts = isLlamaCpp
             ? LlamaCppTime.Predict(memory, workload with { BatchSize = users }, running)
-            : StepTimeModel.Predict(CaseOf(request, running), request.Calibration?.Coefficients?.Data ?? StepTimeData.Instance);
+            : StepTimeModel.Predict(c, request.Calibration?.Coefficients?.Data ?? StepTimeData.Instance);
         int gpus = memory.Parallelism.Tensor * request.AttentionRanks * memory.Parallelism.Pipeline;
         PhysicalFloor job = PhysicalFloor.Of(workload, gpu, gpus);
         Workload prompt = workload with { BatchSize = 1, OutputLength = 1 };
@@ -115,7 +114,7 @@ public static class PerformanceEstimator
             Math.Max(tokenFloor, parts.TimePerOutputToken),
             Math.Max(firstFloor, parts.TimeToFirstToken),
             decodeFloor,
-            isLlamaCpp ? LlamaCppTime.Bounds(gpu, running) : Bounds(memory, gpu, running / request.AttentionRanks))
+            isLlamaCpp ? LlamaCppTime.Bounds(gpu, running) : Bounds(c, memory.Engine))
         {
             TokenFloorMs = tokenFloor,
             FirstTokenFloorMs = firstFloor,
@@ -139,26 +138,28 @@ public static class PerformanceEstimator
         return Math.Min(ServingRoom.Sequences(memory, held), EngineMemory.Of(memory.Engine).MostSequences(memory));
     }
 
-    private static StepTimeBounds Bounds(in MemoryRequest memory, GpuSpec gpu, double running)
+    /// <param name="c">The deployment, by the coefficients of the engine that stands for its own.</param>
+    /// <param name="engine">Its own.</param>
+    private static StepTimeBounds Bounds(in StepTimeCase c, Engine engine)
     {
         StepTimeData data = StepTimeData.Instance;
-        string? family = data.FamilyOf(memory.Model.Name);
-        bool knowsGpu = data.KeyOf(gpu).Length > 0, knowsEngine = IsFitted(memory.Engine);
-        PrecisionClass precision = StepTimeShape.Of(memory.Model, memory.EffectiveQuantization).Precision;
-        bool isKnown = family is not null && knowsGpu && knowsEngine
-            && data.TimePerOutputTokenGroups.ContainsKey($"{family}|{EnumNames.Of(memory.Engine)}|{gpu.Name}|{precision}");
+        GpuSpec gpu = c.Gpu;
+        string gpuKey = data.KeyOf(gpu);
+        PrecisionClass precision = StepTimeShape.Of(c.Model, c.Quantization).Precision;
+        bool knowsEngine = IsFitted(engine);
+        bool isKnown = knowsEngine && data.CorrectionsOf(c.Model.Name, c.Engine, gpuKey, precision).IsMeasured;
         StepTimeBounds bounds = data.BoundsWithout(isKnown ? "known" : "combination");
-        if (family is null)
+        if (!isKnown && data.FamilyOf(c.Model.Name) is null)
         {
             bounds = bounds.Or(data.BoundsWithout("family"));
         }
 
-        if (!knowsGpu)
+        if (gpuKey.Length == 0)
         {
             bounds = bounds.Or(data.BoundsWithout("gpu"));
         }
 
-        if (running > MostRunningOfFit)
+        if (c.Running / c.AttentionRanks > MostRunningOfFit)
         {
             bounds = bounds.Or(data.BoundsWithout("load"));
         }

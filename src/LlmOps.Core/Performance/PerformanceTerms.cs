@@ -1,7 +1,7 @@
-using System.Globalization;
 using LlmOps.Core.Calibration;
 using LlmOps.Core.Memory;
 using LlmOps.Core.Performance.StepTime;
+using static System.FormattableString;
 
 namespace LlmOps.Core.Performance;
 
@@ -48,12 +48,12 @@ internal static class PerformanceTerms
         Evidence fitted = memory.Engine == Engine.Transformers ? Evidence.Assumed : Evidence.Fitted;
         List<PerformanceTerm> terms = [];
         double tokens = p.TokensPerStep;
-        string per = tokens > 1 ? Text($", over {tokens:0.00} tokens a step") : "";
-        string batch = Text($"{running:0.#} running sequences");
+        string per = tokens > 1 ? Invariant($", over {tokens:0.00} tokens a step") : "";
+        string batch = Invariant($"{running:0.#} running sequences");
         OfToken("DenseWeights", p.Dense / tokens,
-            Text($"attention, dense and shared layers and head for {batch}: bytes over achieved bandwidth or operations over achieved rate, nearer to the larger"));
-        OfToken("RoutedExperts", p.Experts / tokens, Text($"the same of the experts that {batch} pick between them"));
-        OfToken("KvCache", p.Cache / tokens, Text(
+            Invariant($"attention, dense and shared layers and head for {batch}: bytes over achieved bandwidth or operations over achieved rate, nearer to the larger"));
+        OfToken("RoutedExperts", p.Experts / tokens, Invariant($"the same of the experts that {batch} pick between them"));
+        OfToken("KvCache", p.Cache / tokens, Invariant(
             $"keys and values of {batch} at {request.InputLength + (request.OutputLength / 2)} tokens, read and multiplied"));
         OfToken("CommunicationLatency", p.AllReduceLatency / tokens, "two exchanges a layer between the GPUs, by their number");
         OfToken("CommunicationTransfer", p.AllReduceTransfer / tokens, "hidden states over the link between the GPUs");
@@ -63,9 +63,9 @@ internal static class PerformanceTerms
         OfToken("KernelLaunches", p.Layers / tokens, "a cost a layer, by kind of layer");
         OfToken("Scheduling", p.Fixed / tokens, "a cost a step");
         OfToken("SequenceOverhead", p.Sequences / tokens, "a cost a sequence, and a layer and root of the sequences");
-        OfToken("PromptInterference", p.Interference, Text($"prompts of {Math.Max(running - 1, 0):0.#} other sequences between the steps"),
+        OfToken("PromptInterference", p.Interference, Invariant($"prompts of {Math.Max(running - 1, 0):0.#} other sequences between the steps"),
             isLlamaCpp ? Evidence.Assumed : fitted);
-        OfToken("Interruptions", p.Interruption, Text(
+        OfToken("Interruptions", p.Interruption, Invariant(
             $"answers set back while others finish: {p.InterruptedShare:0.##} of the time in the queue, over the answer's tokens"));
         double corrected = p.TimePerOutputToken;
         OfToken("GroupCorrection", corrected - p.Decode - p.Interference - p.Interruption, "shrunk residual of this model, engine, GPU and precision");
@@ -73,14 +73,14 @@ internal static class PerformanceTerms
         Add(PerformancePhase.OutputToken, "PhysicalFloor", times.TimePerOutputTokenMs - (corrected + times.TokenCalibrationMs),
             "raised to the least that hardware allows", Evidence.Datasheet, Floor);
 
-        OfPrompt("PromptWork", p.PromptWork, Text(
+        OfPrompt("PromptWork", p.PromptWork, Invariant(
             $"{request.InputLength} tokens through all layers alone: operations over achieved rate or weights over achieved bandwidth, nearer to the larger"));
         OfPrompt("PromptLaunches", p.PromptLatency, "a cost a layer and pass, by kind of layer");
         OfPrompt("RequestHandling", p.PromptConstant, "a cost a request");
         OfPrompt("StepInProgress", p.PromptStep, "the step that is under way");
         OfPrompt("OtherPrompts", p.PromptWaiting,
             "prompts of other users before this one: by load, the burst at the start of a run, and bunching");
-        OfPrompt("Queue", p.PromptQueue, Text(
+        OfPrompt("Queue", p.PromptQueue, Invariant(
             $"{running:0.#} of {memory.BatchSize * (long)request.AttentionRanks} users' requests fit the KV pool; the others wait for whole answers"));
         OfPrompt("StepsUntilAdmitted", p.PromptExtra, "steps until attention ranks are balanced");
         double uncorrected = p.TimeToFirstToken / p.PromptCorrection;
@@ -112,6 +112,4 @@ internal static class PerformanceTerms
             }
         }
     }
-
-    private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

@@ -108,7 +108,7 @@ public static class WeightKernels
     public static string? WarningOf(PerformanceEstimate estimate)
     {
         ArgumentNullException.ThrowIfNull(estimate);
-        return estimate.IsDoubtful ? $"{estimate.ModelName} in {estimate.Quantization} on {estimate.Engine} and {estimate.Gpu}: {estimate.Note}." : null;
+        return estimate.Doubt is { } doubt ? $"{estimate.ModelName} in {estimate.Quantization} on {estimate.Engine} and {estimate.Gpu}: {doubt}." : null;
     }
 
     /// <summary>The same for the weights of a deployment; llama.cpp reads any GGUF file as it is.</summary>

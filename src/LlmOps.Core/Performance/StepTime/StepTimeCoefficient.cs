@@ -60,6 +60,9 @@ internal sealed record StepTimeCorrections(double TimePerOutputToken, double Tim
 {
     public static StepTimeCorrections None { get; } = new(1, 1);
 
+    /// <summary>Whether the family was measured on that engine and GPU in that precision.</summary>
+    public bool IsMeasured { get; private init; }
+
     /// <summary>The groups that a case belongs to, from the widest to the narrowest; * stands for any.</summary>
     public static string[] KeysOf(string? family, string engine, string gpu, PrecisionClass precision)
     {
@@ -74,7 +77,10 @@ internal sealed record StepTimeCorrections(double TimePerOutputToken, double Tim
     public static StepTimeCorrections Of(StepTimeData data, string? family, string engine, string gpu, PrecisionClass precision)
     {
         string[] keys = KeysOf(family, engine, gpu, precision);
-        return new StepTimeCorrections(Factor(data.TimePerOutputTokenGroups), Factor(data.TimeToFirstTokenGroups));
+        return new StepTimeCorrections(Factor(data.TimePerOutputTokenGroups), Factor(data.TimeToFirstTokenGroups))
+        {
+            IsMeasured = data.TimePerOutputTokenGroups.ContainsKey(keys[^1]),
+        };
 
         double Factor(FrozenDictionary<string, double> groups) =>
             Math.Exp(keys.Sum(key => groups.TryGetValue(key, out double value) ? value : 0));

@@ -1,6 +1,4 @@
 using LlmOps.Core.Hardware;
-using LlmOps.Core.Models;
-using LlmOps.Core.Precision;
 
 namespace LlmOps.Core.Performance.StepTime;
 
@@ -37,13 +35,11 @@ internal static class PrecisionClasses
     /// kernels (Marlin), and so the same evidence, as those that are always expanded; but for gpt-oss, whose MXFP4 experts were measured on
     /// GPUs without units for them.
     /// </summary>
-    public static PrecisionClass Of(StepTimeShape shape, in StepTimeCase c) => Of(shape, c.Model, c.Quantization, c.Gpu);
-
-    private static PrecisionClass Of(StepTimeShape shape, LlmModel model, Quantization quantization, GpuSpec gpu) => shape.Precision switch
+    public static PrecisionClass Of(StepTimeShape shape, in StepTimeCase c) => shape.Precision switch
     {
-        PrecisionClass.Fp8 when gpu.CapabilityNumber > 0 && gpu.DenseTflops.Fp8 is null && quantization.Name == "FP8" => PrecisionClass.Int4,
-        PrecisionClass.Fp4 when gpu.CapabilityNumber > 0 && gpu.DenseTflops.Fp4 is null
-            && !(quantization.Name == "MXFP4" && model.HasMxfp4Experts) => PrecisionClass.Int4,
+        PrecisionClass.Fp8 when c.Gpu.CapabilityNumber > 0 && c.Gpu.DenseTflops.Fp8 is null && c.Quantization.Name == "FP8" => PrecisionClass.Int4,
+        PrecisionClass.Fp4 when c.Gpu.CapabilityNumber > 0 && c.Gpu.DenseTflops.Fp4 is null
+            && !(c.Quantization.Name == "MXFP4" && c.Model.HasMxfp4Experts) => PrecisionClass.Int4,
         PrecisionClass own => own,
     };
 }
